@@ -1,0 +1,1 @@
+"""An uploaded file comes in; a typed, fingerprinted, profiled table goes out."""

@@ -1,0 +1,1 @@
+"""Credentials come in; a principal with its permissions goes out."""

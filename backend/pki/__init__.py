@@ -1,0 +1,1 @@
+"""A public key and a profile come in; a certificate goes out. Pure: imports only cryptography."""

@@ -1,0 +1,1 @@
+"""A registered version and rows come in; predictions go out."""

@@ -1,0 +1,79 @@
+"""Everything that is read from the environment, once, typed; unsafe values are refused."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.errors import UnsafeSettings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """One field a setting; the environment variable is `SIGNET_` and the field's name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGNET_", frozen=True, extra="ignore")
+
+    home: Path = Field(REPOSITORY, description="Folder that holds `certs/`, `data/` and `mlruns/`")
+    bind: str = Field("127.0.0.1", description="Address that the API and the web app listen on")
+    port: Port = Field(8443, description="Port of the API (HTTPS)")
+    ui_port: Port = Field(8501, description="Port of the web app (HTTPS)")
+    mlflow_port: Port = Field(5000, description="Port of MLflow, on loopback only")
+    hostnames: str = Field("localhost", description="Names and addresses, separated by commas, that the server certificate is valid for besides loopback")
+    database_url: str = Field("", description="SQLAlchemy URL of the database; SQLite under the home where empty")
+    mlflow_url: str = Field("", description="Where MLflow answers; loopback and `SIGNET_MLFLOW_PORT` where empty")
+    max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
+    max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Native threads (OpenMP, BLAS) that serving may use in a process")
+    training_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Native threads that one training job may use")
+    training_memory_mb: Annotated[int, Field(ge=256)] = Field(8192, description="Memory that one training job may use, in megabytes")
+    server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")
+    access_token_minutes: Annotated[int, Field(ge=1, le=60)] = Field(15, description="Life of a person's access token")
+    refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="Life of a person's session without signing in again")
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        ports = (self.port, self.ui_port, self.mlflow_port)
+        if len(set(ports)) != len(ports):
+            raise ValueError("SIGNET_PORT, SIGNET_UI_PORT and SIGNET_MLFLOW_PORT must differ")
+        return self
+
+    @property
+    def certs(self) -> Path:
+        return self.home / "certs"
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def mlruns(self) -> Path:
+        return self.home / "mlruns"
+
+    @cached_property
+    def database(self) -> str:
+        """The URL of the database, the default filled in."""
+        return self.database_url or f"sqlite:///{self.data / 'signet.db'}"
+
+    @cached_property
+    def mlflow(self) -> str:
+        """The URL of MLflow, the default filled in."""
+        return self.mlflow_url or f"http://127.0.0.1:{self.mlflow_port}"
+
+
+def load_settings() -> Settings:
+    """The settings of this process; UnsafeSettings names every variable that is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise UnsafeSettings("; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())) from error
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    name = "_".join(str(part) for part in location).upper()
+    return f"SIGNET_{name}: {message}" if name else message.removeprefix("Value error, ")
