@@ -23,17 +23,28 @@ class Settings(BaseSettings):
     port: Port = Field(8443, description="Port of the API (HTTPS)")
     ui_port: Port = Field(8501, description="Port of the web app (HTTPS)")
     mlflow_port: Port = Field(5000, description="Port of MLflow, on loopback only")
-    hostnames: str = Field("localhost", description="Names and addresses, separated by commas, that the server certificate is valid for besides loopback")
+    hostnames: str = Field(
+        "localhost",
+        description="Names and addresses, separated by commas, that the server certificate is valid for besides loopback",
+    )
     database_url: str = Field("", description="SQLAlchemy URL of the database; SQLite under the home where empty")
     mlflow_url: str = Field("", description="Where MLflow answers; loopback and `SIGNET_MLFLOW_PORT` where empty")
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
     max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")
-    threads: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Native threads (OpenMP, BLAS) that serving may use in a process")
-    training_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Native threads that one training job may use")
-    training_memory_mb: Annotated[int, Field(ge=256)] = Field(8192, description="Memory that one training job may use, in megabytes")
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Native threads (OpenMP, BLAS) that serving may use in a process"
+    )
+    training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        2, description="Native threads that one training job may use"
+    )
+    training_memory_mb: Annotated[int, Field(ge=256)] = Field(
+        8192, description="Memory that one training job may use, in megabytes"
+    )
     server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")
     access_token_minutes: Annotated[int, Field(ge=1, le=60)] = Field(15, description="Life of a person's access token")
-    refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="Life of a person's session without signing in again")
+    refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        30, description="Life of a person's session without signing in again"
+    )
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
