@@ -1,0 +1,111 @@
+"""The contract of a learning algorithm: hyperparameters in the constructor, data only in `fit`, files without pickle."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backend.algorithms.signature import Feature, Task
+from backend.errors import FieldProblem, Invalid, InvalidFields
+
+Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64] | NDArray[np.int64]
+Validation = tuple[Matrix, Vector]
+Watch = Callable[[float, Mapping[str, float]], None]
+
+
+class Hyperparameters(BaseModel):
+    """What a person may choose before training; a subclass gives each a type, default, title and bounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+def unwatched(progress: float, metrics: Mapping[str, float]) -> None:
+    """The watch of a fit that nobody looks at."""
+
+
+class Algorithm(ABC):
+    """One way to learn; an instance is one model, before or after `fit`.
+
+    `name` is how people and jobs choose it, `title` what a page shows, `tasks` what it can learn, `hyperparameters_type`
+    what may be chosen. One that has hyperparameters of its own narrows `hyperparameters: ItsType` in its body.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    tasks: ClassVar[frozenset[Task]]
+    hyperparameters_type: ClassVar[type[Hyperparameters]] = Hyperparameters
+
+    def __init__(self, *, task: Task, seed: int = 0, threads: int = 1, **hyperparameters: Any) -> None:
+        """Keep the choices; InvalidFields names each hyperparameter that is unknown or out of bounds."""
+        if task not in self.tasks:
+            raise Invalid(f"The algorithm '{self.name}' does not do {task}; it does {', '.join(sorted(self.tasks))}.")
+        self.task = task
+        self.seed = seed
+        self.threads = threads
+        self.hyperparameters: Hyperparameters = self._checked(hyperparameters)
+
+    @classmethod
+    def hyperparameters_schema(cls) -> dict[str, Any]:
+        """JSON Schema of the hyperparameters, with titles, bounds and defaults."""
+        return cls.hyperparameters_type.model_json_schema()
+
+    def parameters(self) -> dict[str, Any]:
+        """What the constructor needs to make this again, as plain JSON; threads belong to the machine and are left out."""
+        return {"task": self.task, "seed": self.seed, **self.hyperparameters.model_dump(mode="json")}
+
+    @abstractmethod
+    def fit(
+        self,
+        X: Matrix,
+        y: Vector,
+        *,
+        features: Sequence[Feature],
+        n_classes: int,
+        validation: Validation | None = None,
+        watch: Watch = unwatched,
+    ) -> Self:
+        """Learn from rows, and return self.
+
+        X is float64 (rows, features): NaN is missing, a category is its code 0..k-1. y is class codes 0..n_classes-1
+        (int64) or numbers (float64; n_classes is 0). `validation` holds rows kept back to decide when to stop; the algorithm may
+        learn from them too, since a model is judged on rows that it is never given. Call `watch(progress 0..1, metrics)` now
+        and then and let through what it raises: that is how a job is cancelled. X and y are not to be changed.
+        """
+
+    @abstractmethod
+    def predict(self, X: Matrix) -> Vector:
+        """Class codes (int64) or numbers (float64), one a row; called from several threads at once."""
+
+    def predict_proba(self, X: Matrix) -> Matrix:
+        """Probabilities (rows, n_classes) that sum to 1 in each row; classification only."""
+        raise Invalid(f"A {self.task} model has no probabilities.")
+
+    def importances(self) -> Matrix | None:
+        """How much each matrix column counts (one value >= 0 a feature), or None where the algorithm cannot say."""
+        return None
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what `load` needs into an existing folder; no pickle, and not the name `signet.json`."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """The algorithm that `save` wrote; its predictions are the same to the last bit."""
+
+    @classmethod
+    def _checked(cls, values: Mapping[str, Any]) -> Hyperparameters:
+        try:
+            return cls.hyperparameters_type(**values)
+        except ValidationError as error:
+            problems = [FieldProblem(".".join(map(str, e["loc"])), _lower_first(e["msg"])) for e in error.errors()]
+            raise InvalidFields(problems) from error
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
