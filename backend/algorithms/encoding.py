@@ -1,0 +1,210 @@
+"""Values become the matrix that an algorithm sees: JSON rows or an Arrow table come in, float64 (rows, features) goes out."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from backend.algorithms.arrow import encode_column
+from backend.algorithms.contract import Matrix
+from backend.algorithms.signature import LARGEST_INTEGER, Column, expand
+from backend.errors import FieldProblem, InvalidFields
+
+Row = Sequence[Any] | Mapping[str, Any]
+_Encode = Callable[[Any], tuple[float, ...]]
+
+LISTED = 20
+_NAN = float("nan")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class RowEncoder:
+    """Encodes JSON rows of one signature; made once, it is cheap to call and safe to share between threads."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._names = [column.name for column in columns]
+        self._known = frozenset(self._names)
+        self._encoders = [_encoder(column) for column in columns]
+        self._width = len(expand(columns))
+
+    def encode(self, rows: Sequence[Row]) -> Matrix:
+        """The matrix of these rows, each a list in order or an object by name.
+
+        Values are JSON's own: str, int, float, bool, None. Raises InvalidFields with every offending field (the first 20).
+        """
+        try:
+            flat: list[float] = []
+            for row in rows:
+                for encode, value in zip(self._encoders, self._values(row), strict=True):
+                    flat += encode(value)
+        except (_Unfit, ValueError, KeyError, TypeError):
+            self._verify(rows)
+            raise
+        return np.array(flat, dtype=np.float64).reshape(len(rows), self._width)
+
+    def _values(self, row: Row) -> Sequence[Any]:
+        if isinstance(row, Mapping):
+            values = [row[name] for name in self._names]
+            if len(values) == len(row):
+                return values
+        elif isinstance(row, list | tuple):
+            return row
+        raise _Unfit(_NO_ROW)
+
+    def _verify(self, rows: Sequence[Row]) -> None:
+        """Raise InvalidFields that lists what is wrong, in the order of the rows."""
+        problems: list[FieldProblem] = []
+        for number, row in enumerate(rows):
+            position = number if len(rows) > 1 else None
+            problems += [FieldProblem(field, text, position) for field, text in self._problems(row)]
+            if len(problems) >= LISTED:
+                break
+        if problems:
+            raise InvalidFields(problems[:LISTED])
+
+    def _problems(self, row: Row) -> list[tuple[str, str]]:
+        if isinstance(row, Mapping):
+            missing = [(name, "is missing") for name in self._names if name not in row]
+            unknown = [(_shown(name), "is not a field of this model") for name in row if name not in self._known]
+            return missing + unknown + self._unfit([(name, row[name]) for name in self._names if name in row])
+        if not isinstance(row, list | tuple):
+            return [("features", _NO_ROW)]
+        if len(row) != len(self._names):
+            names = _shown(", ".join(self._names), 300)
+            return [("features", f"has {len(row)} values where the model takes {len(self._names)}: {names}")]
+        return self._unfit(list(zip(self._names, row, strict=True)))
+
+    def _unfit(self, named: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+        encoders = dict(zip(self._names, self._encoders, strict=True))
+        found: list[tuple[str, str]] = []
+        for name, value in named:
+            try:
+                encoders[name](value)
+            except _Unfit as error:
+                found.append((name, str(error)))
+        return found
+
+
+def encode_rows(columns: Sequence[Column], rows: Sequence[Row]) -> Matrix:
+    """RowEncoder for one use."""
+    return RowEncoder(columns).encode(rows)
+
+
+def encode_table(columns: Sequence[Column], table: pa.Table) -> Matrix:
+    """The matrix of an Arrow table, bit-equal to that of the same rows as JSON; further columns of the table are ignored.
+
+    Raises InvalidFields with every column that is absent, of another type or holds a value that the model does not take.
+    """
+    matrix = np.empty((table.num_rows, len(expand(columns))), dtype=np.float64)
+    problems: list[FieldProblem] = []
+    position = 0
+    for column in columns:
+        width = len(expand([column]))
+        try:
+            encode_column(column, table, matrix[:, position : position + width])
+        except InvalidFields as error:
+            problems += error.problems
+        position += width
+    if problems:
+        raise InvalidFields(problems[:LISTED])
+    return matrix
+
+
+class _Unfit(Exception):
+    """One value that its column does not take; the text says why without repeating it."""
+
+
+def _encoder(column: Column) -> _Encode:
+    if column.kind == "category":
+        return _category(column)
+    convert = _CONVERTERS[column.kind]
+    missing = (_NAN,) * len(expand([column]))
+    may_miss = column.missing
+
+    def encode(value: Any) -> tuple[float, ...]:
+        if value is None or (type(value) is float and value != value):  # noqa: PLR0124 - NaN alone differs from itself
+            if may_miss:
+                return missing
+            raise _Unfit(_NOT_MISSING)
+        return convert(value)
+
+    return encode
+
+
+def _category(column: Column) -> _Encode:
+    codes = {name: (float(code),) for code, name in enumerate(column.categories)}
+    unknown = (_NAN,)
+    may_miss = column.missing
+
+    def encode(value: Any) -> tuple[float, ...]:
+        if type(value) is str:
+            return codes.get(value, unknown)
+        if value is None or (type(value) is float and value != value):  # noqa: PLR0124 - NaN alone differs from itself
+            if may_miss:
+                return unknown
+            raise _Unfit(_NOT_MISSING)
+        raise _Unfit("is not text, and this is a category")
+
+    return encode
+
+
+def _number(value: Any) -> tuple[float, ...]:
+    if type(value) is float:
+        if value - value == 0.0:  # neither infinity: cheaper than math.isfinite
+            return (value,)
+        raise _Unfit("is not a finite number")
+    if type(value) is int:
+        return _whole(value)
+    raise _Unfit("is not a number")
+
+
+def _integer(value: Any) -> tuple[float, ...]:
+    if type(value) is int:
+        return _whole(value)
+    if type(value) is float and value.is_integer():
+        return _whole(int(value))
+    raise _Unfit("is not a whole number")
+
+
+def _whole(value: int) -> tuple[float, ...]:
+    if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        return (float(value),)
+    raise _Unfit("is a whole number beyond 2**53, which cannot be kept exactly")
+
+
+def _boolean(value: Any) -> tuple[float, ...]:
+    if type(value) is bool:
+        return (float(value),)
+    raise _Unfit("is neither true nor false")
+
+
+def _datetime(value: Any) -> tuple[float, ...]:
+    if type(value) is not str:
+        raise _Unfit(_NOT_A_TIME)
+    try:
+        parsed = datetime.fromisoformat(value)
+        moment = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _Unfit(_NOT_A_TIME) from None
+    since = moment - _EPOCH
+    seconds = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) / 1e6
+    parts = (moment.year, moment.month, moment.day, moment.weekday(), moment.hour, seconds)
+    return tuple(map(float, parts))
+
+
+_NO_ROW = "holds a row that is neither a list nor an object"
+_NOT_MISSING = "is missing (null), and training saw no missing value here"
+_NOT_A_TIME = "is not a date or time in ISO 8601, such as 2026-01-31T12:00:00Z"
+_CONVERTERS: Mapping[str, _Encode] = {
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "datetime": _datetime,
+}
+
+
+def _shown(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
