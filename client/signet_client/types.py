@@ -1,0 +1,112 @@
+"""The shapes of the platform's answers; new keys may appear, so read what you know and ignore the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+Role = Literal["admin", "manager", "scientist", "expert"]
+Task = Literal["binary", "multiclass", "regression"]
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Value = str | int | float | bool | None
+Rows = list[dict[str, Value]]
+Row = Sequence[Value] | Mapping[str, Value]
+
+FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Person(TypedDict):
+    id: str
+    username: str
+    role: Role
+    permissions: NotRequired[list[str]]
+
+
+class Column(TypedDict):
+    """A dataset's column; `type` is integer, number, boolean, category, text or datetime."""
+
+    name: str
+    type: str
+    missing: int
+    distinct: int
+    minimum: NotRequired[Value]
+    maximum: NotRequired[Value]
+    mean: NotRequired[float | None]
+
+
+class Dataset(TypedDict):
+    id: str
+    name: str
+    rows: int
+    columns: list[Column]
+    sha256: str
+    created_at: NotRequired[str]
+    created_by: NotRequired[str]
+    bytes: NotRequired[int]
+    source_format: NotRequired[str]
+    warnings: NotRequired[list[str]]
+
+
+class Job(TypedDict):
+    id: str
+    state: JobState
+    model: NotRequired[str]
+    dataset_id: NotRequired[str]
+    target: NotRequired[str]
+    task: NotRequired[Task | None]
+    algorithm: NotRequired[str]
+    progress: NotRequired[float]
+    step: NotRequired[str | None]
+    metrics: NotRequired[dict[str, float]]
+    warnings: NotRequired[list[str]]
+    error: NotRequired[str | None]
+    run_id: NotRequired[str | None]
+    model_version: NotRequired[str | None]
+    created_by: NotRequired[str]
+    created_at: NotRequired[str]
+    started_at: NotRequired[str | None]
+    finished_at: NotRequired[str | None]
+
+
+class Algorithm(TypedDict):
+    name: str
+    title: NotRequired[str]
+    tasks: list[Task]
+    hyperparameters: dict[str, Any]
+
+
+class ModelVersion(TypedDict):
+    model: NotRequired[str]
+    version: str
+    algorithm: NotRequired[str]
+    task: NotRequired[Task]
+    aliases: NotRequired[list[str]]
+    metrics: NotRequired[dict[str, float]]
+    signature: NotRequired[dict[str, Any]]
+    digest: NotRequired[str]
+    dataset_id: NotRequired[str]
+    job_id: NotRequired[str]
+    run_id: NotRequired[str]
+    created_at: NotRequired[str]
+    created_by: NotRequired[str]
+
+
+class Model(TypedDict):
+    name: str
+    aliases: NotRequired[dict[str, str]]
+    versions: NotRequired[list[ModelVersion]]
+
+
+class Prediction(TypedDict):
+    prediction: Value
+    probabilities: NotRequired[dict[str, float]]
+    model: str
+    version: str
+    prediction_id: NotRequired[str]
+
+
+class Predictions(TypedDict):
+    predictions: list[Value]
+    probabilities: NotRequired[list[dict[str, float]]]
+    model: str
+    version: str
