@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     mlflow_url: str = Field("", description="Where MLflow answers; loopback and `SIGNET_MLFLOW_PORT` where empty")
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
     max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")
+    max_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Most rows in one prediction request")
+    default_model: str = Field("iris", description="The model that answers `POST /predict`")
     threads: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Native threads (OpenMP, BLAS) that serving may use in a process"
     )

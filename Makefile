@@ -1,0 +1,52 @@
+# Everything runs from one virtual environment that the locks describe exactly.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+LOCKS := requirements-backend.txt requirements-frontend.txt
+export PYTHONPATH := $(CURDIR):$(CURDIR)/client
+export PYTHONDONTWRITEBYTECODE ?=
+
+.PHONY: help run test check bench lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## Set up and run the whole platform
+	@exec $(RUN) -m backend up
+
+test: $(VENV)/.installed-dev ## Set up and run every test that this machine can run
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+check: $(VENV)/.installed-dev ## Lint, types, import contracts and the tests of the house itself
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(RUN) -m pytest -q tests/architecture
+
+bench: $(VENV)/.installed-dev ## Run the benchmarks
+	@for script in benchmarks/*/bench_*.py; do echo "== $$script"; $(RUN) $$script || exit 1; done
+
+lock: $(VENV)/.installed-dev ## Compile the locks anew from pyproject.toml
+	$(VENV)/bin/uv pip compile pyproject.toml --extra backend $(LOCKED) -o requirements-backend.txt
+	$(VENV)/bin/uv pip compile pyproject.toml --extra frontend $(LOCKED) -c requirements-backend.txt -o requirements-frontend.txt
+	$(VENV)/bin/uv pip compile pyproject.toml --group dev $(LOCKED) -c requirements-backend.txt -c requirements-frontend.txt -o requirements-dev.txt
+LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+clean: ## Remove the virtual environment and caches, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "Signet needs Python 3.11, 3.12 or 3.13; say which with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The locks are complete, so nothing is resolved; hashes are checked because the locks have them.
+$(VENV)/.installed: $(LOCKS) | $(VENV)/bin/python
+	@echo "Installing the platform's packages (about 650 MB, once) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes $(addprefix -r ,$(LOCKS))
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,100 @@
+"""The one place where a credential becomes a principal.
+
+Today a person's access token; the certificates and bound tokens of subscribers arrive here too.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from flask import Flask, request
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+
+from backend.errors import InvalidToken, Unauthenticated
+from backend.identity.authority import read_token_key
+from backend.identity.principal import Permission, Principal
+from backend.identity.sessions import verify_session
+from backend.identity.tables import Session
+from backend.settings import Settings
+
+
+class Allow(Enum):
+    """Who may call an endpoint that asks for no permission."""
+
+    PUBLIC = "anybody"
+    SIGNED_IN = "anybody who is signed in"
+
+
+Access = Allow | Permission
+
+_ISSUER, _AUDIENCE = "signet", "signet-people"
+_REQUIRED = ("exp", "iat", "nbf", "jti", "iss", "aud", "sub", "sid", "type")
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Tokens of people: ES256, with issuer, audience and an end."""
+    private, public = read_token_key(settings)
+    app.config.update(
+        JWT_ALGORITHM="ES256",
+        JWT_DECODE_ALGORITHMS=["ES256"],
+        JWT_PRIVATE_KEY=private,
+        JWT_PUBLIC_KEY=public,
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_ENCODE_ISSUER=_ISSUER,
+        JWT_DECODE_ISSUER=_ISSUER,
+        JWT_ENCODE_AUDIENCE=_AUDIENCE,
+        JWT_DECODE_AUDIENCE=_AUDIENCE,
+        JWT_DECODE_LEEWAY=5,
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=settings.access_token_minutes),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=settings.refresh_token_days),
+    )
+    JWTManager(app)
+
+
+def issue_tokens(session: Session, settings: Settings) -> dict[str, Any]:
+    """An access token and the session's next refresh token, as RFC 6749 names their fields."""
+    claims = {"sid": session.id}
+    return {
+        "access_token": create_access_token(session.user_id, additional_claims=claims),
+        "refresh_token": create_refresh_token(session.user_id, additional_claims=claims | {"rid": session.refresh_id}),
+        "token_type": "Bearer",
+        "expires_in": settings.access_token_minutes * 60,
+    }
+
+
+def authenticate(access: Access) -> Principal | None:
+    """The caller of this request, allowed to call; None where anybody may."""
+    if access is Allow.PUBLIC:
+        return None
+    principal = verify_access_token(bearer_token())
+    if isinstance(access, Permission):
+        principal.verify_may(access)
+    return principal
+
+
+def bearer_token() -> str:
+    """The token of the `Authorization` header; Unauthenticated where there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Sign in first: this address needs an access token.")
+    return token.strip()
+
+
+def verify_access_token(token: str) -> Principal:
+    """The person of a live access token; InvalidToken for every fault alike."""
+    return verify_session(verify_token(token, kind="access")["sid"])
+
+
+def verify_token(token: str, *, kind: str) -> Mapping[str, Any]:
+    """The claims of a token of ours of that kind (`access`, `refresh`)."""
+    try:
+        claims: dict[str, Any] = decode_token(token)
+    except (PyJWTError, JWTExtendedException, ValueError, KeyError, TypeError) as error:
+        raise InvalidToken("The token is expired or not valid.", cause=str(error)) from error
+    missing = [name for name in _REQUIRED if not claims.get(name)]
+    if missing or claims["type"] != kind:
+        raise InvalidToken("The token is expired or not valid.", cause=f"missing {missing} or not an {kind} token")
+    return claims

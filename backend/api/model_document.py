@@ -1,0 +1,64 @@
+"""The OpenAPI document of one model: its columns as the fields of a row, its classes as the answer."""
+
+from typing import Any
+
+from backend.algorithms.signature import Signature
+
+
+def model_document(model: str, version: str, signature: Signature) -> dict[str, Any]:
+    """OpenAPI 3.1 for `POST /v1/models/{model}/predict` with this version's own row."""
+    row = {key: value for key, value in signature.row_schema().items() if key != "$schema"}
+    request = {"type": "object", "required": ["features"], "properties": {"features": _features(row, signature)}}
+    operation = {
+        "operationId": "predict",
+        "summary": f"Predict '{signature.target}'",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "responses": {"200": {"description": "The prediction", "content": _json(_answer(signature))}},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Model {model}", "version": version},
+        "security": [{"person": []}],
+        "paths": {f"/v1/models/{model}/predict": {"post": operation}},
+        "components": {
+            "schemas": {"Row": row},
+            "securitySchemes": {"person": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _features(row: dict[str, Any], signature: Signature) -> dict[str, Any]:
+    by_name = {"$ref": "#/components/schemas/Row"}
+    in_order = {
+        "type": "array",
+        "prefixItems": [row["properties"][column.name] for column in signature.columns],
+        "minItems": len(signature.columns),
+        "maxItems": len(signature.columns),
+    }
+    return {
+        "description": "One row, by name or in the order of the columns; or a list of such rows",
+        "anyOf": [by_name, in_order, {"type": "array", "items": {"anyOf": [by_name, in_order]}}],
+        "examples": [signature.example],
+    }
+
+
+def _answer(signature: Signature) -> dict[str, Any]:
+    if signature.task == "regression":
+        prediction: dict[str, Any] = {"type": "number"}
+        own: dict[str, Any] = {"prediction": prediction}
+    else:
+        prediction = {"enum": list(signature.classes)}
+        probability = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+        own = {"prediction": prediction, "probabilities": probability}
+    common = {"model": {"type": "string"}, "version": {"type": "string"}, "prediction_id": {"type": "string"}}
+    many = {"predictions": {"type": "array", "items": {"type": "object", "properties": own}}}
+    return {
+        "anyOf": [
+            {"type": "object", "required": ["prediction"], "properties": own | common},
+            {"type": "object", "required": ["predictions"], "properties": many | common},
+        ]
+    }
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

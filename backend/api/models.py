@@ -1,0 +1,94 @@
+"""Models: what is registered, what it takes, and which version an alias serves."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, current_app
+from pydantic import Field
+
+from backend.algorithms.signature import Signature
+from backend.api.model_document import model_document
+from backend.api.platform import Platform
+from backend.api.routing import Answer, Body, Endpoints
+from backend.identity.principal import Permission, Principal
+from backend.registry import catalog
+from backend.registry.tables import ModelVersion
+
+endpoints = Endpoints("Models")
+
+
+class VersionAnswer(Answer):
+    model: str
+    version: str
+    aliases: list[str]
+    task: str
+    algorithm: str
+    digest: str = Field(description="SHA-256 over the files of the version, checked before each load")
+    metrics: dict[str, Any]
+    signature: dict[str, Any]
+    dataset_id: str | None
+    job_id: str | None
+    run_id: str
+    run_url: str = Field(description="The run's page in MLflow")
+    created_by: str
+    created_at: datetime
+
+
+class ModelAnswer(Answer):
+    name: str
+    aliases: dict[str, str] = Field(description="Alias to version")
+    versions: list[VersionAnswer] = Field(description="The newest first")
+
+
+class ModelList(Answer):
+    items: list[ModelAnswer]
+
+
+class AliasChange(Body):
+    version: str = Field(pattern=r"^[1-9][0-9]{0,8}$")
+
+
+class AliasAnswer(Answer):
+    model: str
+    alias: str
+    version: str
+
+
+@endpoints.get("/v1/models", access=Permission.READ_MODELS, answer=ModelList)
+def list_models(platform: Platform) -> dict[str, object]:
+    """All models with their versions and aliases."""
+    return {"items": catalog.list_models(platform.settings)}
+
+
+@endpoints.get("/v1/models/{model}", access=Permission.READ_MODELS, answer=ModelAnswer)
+def read_model(model: str, platform: Platform) -> object:
+    """One model."""
+    return catalog.get_model(platform.settings, model)
+
+
+@endpoints.get("/v1/models/{model}/versions/{version}", access=Permission.READ_MODELS, answer=VersionAnswer)
+def read_version(model: str, version: str, platform: Platform) -> object:
+    """One version: signature, metrics, digest, and where it came from."""
+    return catalog.get_version(platform.settings, model, version)
+
+
+@endpoints.put("/v1/models/{model}/aliases/{alias}", access=Permission.PROMOTE_MODELS, answer=AliasAnswer)
+def set_alias(model: str, alias: str, body: AliasChange, actor: Principal, platform: Platform) -> dict[str, str]:
+    """Promote or roll back: the next prediction by this alias is served by that version."""
+    catalog.set_alias(platform.settings, model, alias, body.version, actor.username)
+    platform.shelf.refresh()
+    return {"model": model, "alias": alias, "version": body.version}
+
+
+@endpoints.get("/v1/models/{model}/schema", access=Permission.READ_MODELS)
+def read_model_schema(model: str, platform: Platform) -> dict[str, Any]:
+    """JSON Schema of one row of the version that is served."""
+    return platform.shelf.get(model).signature.row_schema()
+
+
+@endpoints.get("/v1/models/{model}/openapi.json", access=Permission.READ_MODELS)
+def read_model_openapi(model: str, platform: Platform) -> Response:
+    """An OpenAPI document with this model's own fields."""
+    served = platform.shelf.get(model)
+    signature: Signature = served.signature
+    return Response(current_app.json.dumps(model_document(model, served.version, signature)), content_type="application/json")

@@ -1,0 +1,30 @@
+"""Is the platform alive, and is it ready."""
+
+from sqlalchemy import text
+
+from backend.api.access import Allow
+from backend.api.routing import Answer, Endpoints
+from backend.database import db
+from backend.errors import NotReady
+
+endpoints = Endpoints("Operation")
+
+
+class Health(Answer):
+    status: str
+
+
+@endpoints.get("/health/live", access=Allow.PUBLIC, answer=Health)
+def read_live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@endpoints.get("/health/ready", access=Allow.PUBLIC, answer=Health)
+def read_ready() -> dict[str, str]:
+    """The process can serve: its database answers. 503 otherwise."""
+    try:
+        db.session.execute(text("SELECT 1"))
+    except Exception as error:
+        raise NotReady("The database does not answer.", cause=str(error)) from error
+    return {"status": "ready"}

@@ -1,0 +1,12 @@
+"""What a view may ask for besides the request: the settings and what the process holds in memory."""
+
+from dataclasses import dataclass
+
+from backend.settings import Settings
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The parts of the running process."""
+
+    settings: Settings

@@ -1,0 +1,39 @@
+"""Predictions in the platform's own shape: one row or many, in order or by name."""
+
+from typing import Any
+
+from pydantic import Field
+
+from backend.api.platform import Platform
+from backend.api.routing import Endpoints, Query
+from backend.database import new_id
+from backend.identity.principal import Permission
+from backend.protocols import native
+
+endpoints = Endpoints("Predict")
+
+_CONTRACT: dict[str, Any] = {
+    "access": Permission.PREDICT,
+    "accepts": {"application/json": native.REQUEST_SCHEMA},
+    "answers": native.ANSWER_SCHEMA,
+}
+
+
+class VersionQuery(Query):
+    version: str | None = Field(None, pattern=r"^[1-9][0-9]{0,8}$", description="Exactly this version")
+    alias: str | None = Field(None, description="The version behind this alias; `champion` where neither is given")
+
+
+@endpoints.post("/predict", **_CONTRACT)
+def predict_default(payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+    """Predict with the default model."""
+    return predict(platform.shelf.default_model, payload, query, platform)
+
+
+@endpoints.post("/v1/models/{model}/predict", **_CONTRACT)
+def predict(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+    """Predict with this model: `{"features": row}` or `{"features": [row, ..]}`."""
+    question = native.parse(payload, max_rows=platform.settings.max_rows)
+    served = platform.shelf.get(model, alias=query.alias, version=query.version)
+    predictions = served.predict(question.rows)
+    return native.render(question, predictions, model=model, version=served.version, prediction_id=new_id())

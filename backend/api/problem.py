@@ -1,0 +1,104 @@
+"""Every error leaves in one shape, `application/problem+json` (RFC 9457); the status of each kind is one table."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g, json, request
+from werkzeug.exceptions import HTTPException
+
+from backend import errors
+from backend.database import db
+
+STATUS: dict[type[errors.SignetError], HTTPStatus] = {
+    errors.Malformed: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.InvalidCredentials: HTTPStatus.UNAUTHORIZED,
+    errors.InvalidToken: HTTPStatus.UNAUTHORIZED,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidFields: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.DatasetUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TrainingImpossible: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DigestMismatch: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UnsafeSettings: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+_log = logging.getLogger("signet.api")
+
+
+def install(app: Flask) -> None:
+    """Every exception of the app becomes a problem document; what was begun in the database is rolled back."""
+    app.register_error_handler(errors.SignetError, _known)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(TimeoutError, _timed_out)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: int, code: str, detail: str, **members: Any) -> Response:
+    """A problem document about this request."""
+    document = {
+        "type": f"urn:signet:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "error": detail,
+        "instance": request.path,
+        "code": code,
+        "request_id": g.get("request_id", ""),
+        **members,
+    }
+    return Response(json.dumps(document), status=status, content_type="application/problem+json")
+
+
+def _known(error: errors.SignetError) -> Response:
+    db.session.rollback()
+    status = STATUS[type(error)]
+    if error.cause or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s: %s (%s) [%s]", type(error).__name__, error.detail, error.cause, g.get("request_id"))
+    members: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidFields):
+        members["problems"] = [problem.to_json() for problem in error.problems]
+    response = problem(status, _code(type(error)), error.detail, **members)
+    if status == HTTPStatus.UNAUTHORIZED:
+        reason = ', error="invalid_token"' if isinstance(error, errors.InvalidToken) else ""
+        response.headers["WWW-Authenticate"] = f'Bearer realm="signet"{reason}'
+    if isinstance(error, errors.TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _of_http(error: HTTPException) -> Response:
+    """What Flask and Werkzeug themselves refuse: unknown paths, methods, broken framing."""
+    db.session.rollback()
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    code = HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")
+    detail = "There is nothing at this address." if status == HTTPStatus.NOT_FOUND else error.description
+    response = problem(status, code, detail or HTTPStatus(status).phrase)
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+def _timed_out(error: TimeoutError) -> Response:
+    return _known(errors.RequestTimeout("The request took too long to arrive.", cause=str(error)))
+
+
+def _unexpected(error: Exception) -> Response:
+    """A fault of ours: the log has the whole of it, the caller its request id."""
+    db.session.rollback()
+    _log.error("unexpected error [%s]", g.get("request_id"), exc_info=error)
+    detail = "An unexpected error happened on the server. Give the request id to its administrator."
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", detail)
+
+
+def _code(kind: type[errors.SignetError]) -> str:
+    """`NotAllowed` -> `not-allowed`."""
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).removeprefix("-")

@@ -1,0 +1,172 @@
+"""An endpoint is its signature: who may call, what comes in, what goes out.
+
+A view names what it needs by its parameters: `actor`, `body`, `query`, `platform`, `payload` (the raw body) and the
+variables of its path. Returning commits; raising rolls back.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from backend.api.access import Access, authenticate
+from backend.api.platform import Platform
+from backend.database import db
+from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
+from backend.protocols.strict_json import parse_json
+
+View = Callable[..., Any]
+
+
+class Body(BaseModel):
+    """What comes in: unknown keys are refused, and no value is quietly turned into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """The parameters after `?`, which are text and so are converted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """What goes out, read from a row's attributes or from a mapping."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route of the API, as data: dispatch, permission test and OpenAPI document all read it."""
+
+    method: str
+    path: str
+    view: View
+    access: Access
+    answer: Any
+    status: int
+    tag: str
+    media_type: str = "application/json"
+    accepts: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    hints: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.view.__name__
+
+    def __call__(self, **variables: str) -> Response:
+        """Authenticate, read, call, commit, answer."""
+        actor = authenticate(self.access)
+        answer = self.view(**self._arguments(actor), **variables)
+        response = answer if isinstance(answer, Response) else self._render(answer)
+        db.session.commit()
+        return response
+
+    def _arguments(self, actor: object) -> dict[str, Any]:
+        sources: dict[str, Callable[[], Any]] = {
+            "actor": lambda: actor,
+            "platform": _platform,
+            "payload": read_payload,
+            "body": lambda: _read_body(self.hints["body"]),
+            "query": lambda: _validated(self.hints["query"], request.args.to_dict()),
+        }
+        return {name: source() for name, source in sources.items() if name in self.hints}
+
+    def _render(self, answer: object) -> Response:
+        if answer is None:
+            return Response(status=self.status)
+        if self.answer is None:
+            return Response(strict_dumps(answer), status=self.status, content_type=self.media_type)
+        adapter = TypeAdapter(self.answer)
+        value = adapter.validate_python(answer, from_attributes=True)
+        return Response(adapter.dump_json(value), status=self.status, content_type=self.media_type)
+
+
+class Endpoints:
+    """The endpoints of one noun, in the order in which they were written."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.listed: list[Endpoint] = []
+
+    def get(self, path: str, **contract: Any) -> Callable[[View], View]:
+        return self._add("GET", path, **contract)
+
+    def post(self, path: str, **contract: Any) -> Callable[[View], View]:
+        return self._add("POST", path, **contract)
+
+    def put(self, path: str, **contract: Any) -> Callable[[View], View]:
+        return self._add("PUT", path, **contract)
+
+    def patch(self, path: str, **contract: Any) -> Callable[[View], View]:
+        return self._add("PATCH", path, **contract)
+
+    def delete(self, path: str, **contract: Any) -> Callable[[View], View]:
+        return self._add("DELETE", path, **{"status": 204, **contract})
+
+    def _add(
+        self, method: str, path: str, *, access: Access, answer: Any = None, status: int = 200, **more: Any
+    ) -> Callable[[View], View]:
+        def add(view: View) -> View:
+            hints = {name: kind for name, kind in get_type_hints(view).items() if name != "return"}
+            hints = {name: hints.get(name) for name in inspect.signature(view).parameters}
+            self.listed.append(
+                Endpoint(method, path, view, access, answer, status, self.tag, hints=hints, **more),
+            )
+            return view
+
+        return add
+
+
+def install(app: Flask, endpoints: list[Endpoint]) -> None:
+    """Every endpoint becomes a route of the app."""
+    app.extensions["signet.endpoints"] = endpoints
+    for endpoint in endpoints:
+        rule = endpoint.path.replace("{", "<").replace("}", ">")
+        app.add_url_rule(rule, endpoint.name, endpoint, methods=[endpoint.method])
+
+
+def read_payload() -> bytes:
+    """The raw body; TooLarge over the limit of the settings."""
+    limit = _platform().settings.max_body_mb
+    request.max_content_length = limit * 1024 * 1024
+    if request.content_length is not None and request.content_length > limit * 1024 * 1024:
+        raise TooLarge(f"The body is larger than {limit} MB.")
+    return request.get_data(cache=False)
+
+
+def _read_body(model: type[BaseModel]) -> BaseModel:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send the body as application/json.")
+    payload = read_payload()
+    # Twice, because each sees what the other does not: duplicate keys and NaN here, the model's own rules there.
+    parse_json(payload)
+    return _validated(model, payload)
+
+
+def _validated(model: type[BaseModel], value: object) -> BaseModel:
+    try:
+        return model.model_validate_json(value) if isinstance(value, bytes) else model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidFields([_problem(entry["loc"], entry["msg"]) for entry in error.errors()]) from error
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> FieldProblem:
+    text = message.removeprefix("Value error, ")
+    return FieldProblem(".".join(str(part) for part in location) or "body", f"{text[:1].lower()}{text[1:]}")
+
+
+def strict_dumps(value: object) -> str:
+    """JSON that every reader takes: NaN and Infinity are a fault of ours, never sent."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _platform() -> Platform:
+    platform: Platform = current_app.extensions["signet"]
+    return platform

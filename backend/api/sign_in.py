@@ -1,0 +1,90 @@
+"""People sign in, stay signed in, sign out, and keep their own account."""
+
+from datetime import timedelta
+
+
+from backend.api.access import Allow, bearer_token, issue_tokens, verify_token
+from backend.api.platform import Platform
+from backend.api.routing import Answer, Body, Endpoints
+from backend.database import db
+from backend.identity import sessions
+from backend.identity.principal import ROLES, Permission, Principal, Role
+from backend.identity.tables import Session
+from backend.identity.users import change_password, find_user, get_user
+
+endpoints = Endpoints("People")
+
+
+class Credentials(Body):
+    username: str = Field(max_length=64)
+    password: str = Field(max_length=1024, repr=False)
+
+
+class PasswordChange(Body):
+    current: str = Field(max_length=1024, repr=False)
+    new: str = Field(max_length=1024, repr=False)
+
+
+class Tokens(Answer):
+    access_token: str = Field(description="Bearer token for every call; ES256 JWT")
+    refresh_token: str = Field(description="Works once, at `POST /refresh`")
+    token_type: str = Field(examples=["Bearer"])
+    expires_in: int = Field(description="Seconds until the access token ends")
+
+
+class Me(Answer):
+    id: str
+    username: str
+    role: Role
+    permissions: list[Permission]
+
+
+class RoleAnswer(Answer):
+    role: Role
+    permissions: list[Permission]
+
+
+class Roles(Answer):
+    items: list[RoleAnswer]
+
+
+@endpoints.post("/login", access=Allow.PUBLIC, answer=Tokens)
+def login(body: Credentials, platform: Platform) -> dict[str, object]:
+    """Sign in with a password. 401 is the same for an unknown user and a wrong password."""
+    user = sessions.verify_password(find_user(body.username), body.password)
+    lifetime = timedelta(days=platform.settings.refresh_token_days)
+    return issue_tokens(sessions.start_session(user, lifetime), platform.settings)
+
+
+@endpoints.post("/refresh", access=Allow.PUBLIC, answer=Tokens)
+def refresh(platform: Platform) -> dict[str, object]:
+    """Exchange the refresh token (as Bearer) for new tokens. It works once; a second use ends the session."""
+    claims = verify_token(bearer_token(), kind="refresh")
+    sessions.verify_session(claims["sid"])
+    sessions.rotate_refresh(claims["sid"], str(claims.get("rid")))
+    session = db.session.get_one(Session, claims["sid"], populate_existing=True)
+    return issue_tokens(session, platform.settings)
+
+
+@endpoints.post("/logout", access=Allow.SIGNED_IN, status=204)
+def logout(actor: Principal) -> None:
+    """End the session: all its tokens are refused at once."""
+    sessions.end_session(actor.session_id)
+
+
+@endpoints.get("/v1/me", access=Allow.SIGNED_IN, answer=Me)
+def read_me(actor: Principal) -> Principal:
+    """Who am I, and what may I do."""
+    return actor
+
+
+@endpoints.put("/v1/me/password", access=Allow.SIGNED_IN, status=204)
+def change_my_password(actor: Principal, body: PasswordChange, platform: Platform) -> None:
+    """Choose a new password (12 to 128 characters). Every session of the person ends, this one too."""
+    change_password(platform.settings, get_user(actor.id), body.current, body.new)
+
+
+@endpoints.get("/v1/roles", access=Allow.SIGNED_IN, answer=Roles)
+def list_roles() -> dict[str, object]:
+    """The one table of roles and permissions."""
+    return {"items": [{"role": role, "permissions": sorted(allowed)} for role, allowed in ROLES.items()]}

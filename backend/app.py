@@ -1,0 +1,68 @@
+"""The composition of the platform's parts into one Flask app; it holds no rule of its own."""
+
+import logging
+import re
+import uuid
+
+from flask import Flask, Response, g, request
+from flask_talisman import Talisman
+from sqlalchemy import event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from backend.api import access, problem, routing
+from backend.api.catalog import ENDPOINTS
+from backend.api.platform import Platform
+from backend.database import db
+from backend.settings import Settings
+
+_log = logging.getLogger("signet.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+CONTENT_SECURITY_POLICY = {"default-src": "'none'", "style-src": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'"}
+
+
+def create_app(settings: Settings) -> Flask:
+    """The whole API over one database."""
+    app = create_storage(settings)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    access.install(app, settings)
+    problem.install(app)
+    # The one listener speaks TLS only, so there is nothing to redirect from.
+    Talisman(app, force_https=False, content_security_policy=CONTENT_SECURITY_POLICY, referrer_policy="no-referrer")
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.extensions["signet"] = Platform(settings=settings)
+    routing.install(app, ENDPOINTS)
+    return app
+
+
+def create_storage(settings: Settings) -> Flask:
+    """An app that only knows the database: enough for the worker and for commands."""
+    app = Flask("signet", static_folder=None)
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": True}
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _prepare_sqlite)
+    return app
+
+
+def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
+    """Readers do not wait for the writer, writers wait for each other, and foreign keys hold."""
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.setdefault("Cache-Control", "no-store")
+    _log.info("%s %s %s [%s]", request.method, request.path, response.status_code, g.get("request_id", ""))
+    return response

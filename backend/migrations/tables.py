@@ -1,0 +1,10 @@
+"""Every table of every room, so that the schema history is compared with all of them."""
+
+from backend.database import Table
+from backend.datasets import tables as datasets
+from backend.identity import tables as identity
+from backend.registry import tables as registry
+from backend.training import tables as training
+
+ROOMS = (identity, datasets, training, registry)
+METADATA = Table.metadata
