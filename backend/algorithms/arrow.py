@@ -20,7 +20,7 @@ def encode_column(column: Column, table: pa.Table, out: Matrix) -> None:
         raise InvalidFields([FieldProblem(column.name, "is missing")])
     values = _plain(table.column(column.name))
     try:
-        out[:] = _ENCODERS[column.kind](column, values)
+        out[:] = _category(values, column.categories) if column.kind == "category" else _ENCODERS[column.kind](values)
     except _Unfit as error:
         raise InvalidFields([FieldProblem(column.name, error.problem, error.row)]) from None
     if not column.missing:
@@ -48,13 +48,13 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _verify_present(column: Column, values: pa.ChunkedArray) -> None:
     if values.null_count:
-        row = pc.index(pc.is_null(values), pa.scalar(True)).as_py()
+        row = int(np.flatnonzero(pc.is_null(values).to_numpy())[0])
         raise InvalidFields([FieldProblem(column.name, "is missing, and training saw no missing value here", row)])
 
 
-def _number(column: Column, values: pa.ChunkedArray) -> Matrix:
+def _number(values: pa.ChunkedArray) -> Matrix:
     if pt.is_integer(values.type):
-        return _whole(column, values)
+        return _whole(values)
     if not (pt.is_floating(values.type) or pt.is_null(values.type)):
         raise _Unfit(f"holds {values.type} where the model takes numbers")
     found = _floats(values)
@@ -62,16 +62,16 @@ def _number(column: Column, values: pa.ChunkedArray) -> Matrix:
     return found[:, np.newaxis]
 
 
-def _integer(column: Column, values: pa.ChunkedArray) -> Matrix:
+def _integer(values: pa.ChunkedArray) -> Matrix:
     if pt.is_integer(values.type):
-        return _whole(column, values)
-    found = _number(column, values)
+        return _whole(values)
+    found = _number(values)
     _verify_rows(np.isnan(found) | (found == np.trunc(found)), "is not a whole number")
     _verify_rows(np.isnan(found) | (np.abs(found) <= LARGEST_INTEGER), _TOO_LARGE)
     return found
 
 
-def _whole(column: Column, values: pa.ChunkedArray) -> Matrix:
+def _whole(values: pa.ChunkedArray) -> Matrix:
     too_small = pc.less(values, pa.scalar(-LARGEST_INTEGER)) if pt.is_signed_integer(values.type) else pa.scalar(False)
     outside = pc.fill_null(
         pc.or_(too_small, pc.greater(values, pa.scalar(LARGEST_INTEGER, pa.uint64()))), fill_value=False
@@ -80,20 +80,20 @@ def _whole(column: Column, values: pa.ChunkedArray) -> Matrix:
     return _floats(values)[:, np.newaxis]
 
 
-def _boolean(column: Column, values: pa.ChunkedArray) -> Matrix:
+def _boolean(values: pa.ChunkedArray) -> Matrix:
     if not (pt.is_boolean(values.type) or pt.is_null(values.type)):
         raise _Unfit(f"holds {values.type} where the model takes true and false")
     return _floats(values.cast(pa.uint8()))[:, np.newaxis]
 
 
-def _category(column: Column, values: pa.ChunkedArray) -> Matrix:
+def _category(values: pa.ChunkedArray, categories: tuple[str, ...]) -> Matrix:
     if not (pt.is_string(values.type) or pt.is_large_string(values.type) or pt.is_null(values.type)):
         raise _Unfit(f"holds {values.type} where the model takes text")
-    known = pa.array(column.categories, pa.string())
+    known = pa.array(categories, pa.string())
     return _floats(pc.index_in(values.cast(pa.string()), value_set=known))[:, np.newaxis]
 
 
-def _datetime(column: Column, values: pa.ChunkedArray) -> Matrix:
+def _datetime(values: pa.ChunkedArray) -> Matrix:
     if not (pt.is_temporal(values.type) or pt.is_null(values.type)) or pt.is_time(values.type):
         raise _Unfit(f"holds {values.type} where the model takes dates or times")
     # A moment with a zone is stored as UTC, so that dropping the zone leaves UTC.
@@ -104,11 +104,10 @@ def _datetime(column: Column, values: pa.ChunkedArray) -> Matrix:
 
 
 _TOO_LARGE = "is a whole number beyond 2**53, which cannot be kept exactly"
-_ENCODERS: Mapping[str, Callable[[Column, pa.ChunkedArray], Matrix]] = {
+_ENCODERS: Mapping[str, Callable[[pa.ChunkedArray], Matrix]] = {
     "number": _number,
     "integer": _integer,
     "boolean": _boolean,
-    "category": _category,
     "datetime": _datetime,
 }
 

@@ -1,6 +1,5 @@
 """Values become the matrix that an algorithm sees: JSON rows or an Arrow table come in, float64 (rows, features) goes out."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any

@@ -24,8 +24,8 @@ def _verify_file(path: Path, name: str) -> None:
     with path.open("rb") as stream:
         _verify(name, stream)
     if zipfile.is_zipfile(path):
-        for member, stream in _members(path):
-            _verify(f"{name} ({member})", stream)
+        for member, content in _members(path):
+            _verify(f"{name} ({member})", content)
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
