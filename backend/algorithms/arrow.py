@@ -72,11 +72,8 @@ def _integer(values: pa.ChunkedArray) -> Matrix:
 
 
 def _whole(values: pa.ChunkedArray) -> Matrix:
-    too_small = pc.less(values, pa.scalar(-LARGEST_INTEGER)) if pt.is_signed_integer(values.type) else pa.scalar(False)
-    outside = pc.fill_null(
-        pc.or_(too_small, pc.greater(values, pa.scalar(LARGEST_INTEGER, pa.uint64()))), fill_value=False
-    )
-    _verify_rows(~outside.to_numpy(), _TOO_LARGE)
+    found = values.fill_null(0).to_numpy()
+    _verify_rows((found >= -LARGEST_INTEGER) & (found <= LARGEST_INTEGER), _TOO_LARGE)
     return _floats(values)[:, np.newaxis]
 
 
