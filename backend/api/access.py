@@ -14,10 +14,10 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
 from backend.errors import InvalidToken, Unauthenticated
-from backend.identity.authority import read_token_key
 from backend.identity.principal import Permission, Principal
 from backend.identity.sessions import verify_session
 from backend.identity.tables import Session
+from backend.identity.token_keys import read_token_key
 from backend.settings import Settings
 
 

@@ -24,7 +24,7 @@ class NewJob(Body):
     algorithm: str = "xgboost"
     task: Literal["binary", "multiclass", "regression"] | None = Field(None, description="Guessed where absent")
     columns: list[str] | None = Field(None, description="Exactly the columns to learn from; chosen where absent")
-    hyperparameters: dict[str, Any] = {}
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
     seed: int = Field(0, ge=0, le=2**31 - 1)
 
 

@@ -12,7 +12,6 @@ from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
 from backend.identity.principal import Permission, Principal
 from backend.registry import catalog
-from backend.registry.tables import ModelVersion
 
 endpoints = Endpoints("Models")
 
@@ -91,4 +90,6 @@ def read_model_openapi(model: str, platform: Platform) -> Response:
     """An OpenAPI document with this model's own fields."""
     served = platform.shelf.get(model)
     signature: Signature = served.signature
-    return Response(current_app.json.dumps(model_document(model, served.version, signature)), content_type="application/json")
+    return Response(
+        current_app.json.dumps(model_document(model, served.version, signature)), content_type="application/json"
+    )

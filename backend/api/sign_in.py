@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from pydantic import Field
 
 from backend.api.access import Allow, bearer_token, issue_tokens, verify_token
 from backend.api.platform import Platform

@@ -36,7 +36,9 @@ def test_signing_in_gives_tokens_that_say_who_one_is(expert: Person) -> None:
 
 def test_unknown_user_and_wrong_password_are_told_apart_by_nothing(http: FlaskClient, expert: Person) -> None:
     answers = [
-        http.post("/login", json={"username": name, "password": "wrong password here"}, headers={"X-Request-Id": "same"})
+        http.post(
+            "/login", json={"username": name, "password": "wrong password here"}, headers={"X-Request-Id": "same"}
+        )
         for name in ("expert", "nobody")
     ]
     assert [answer.status_code for answer in answers] == [401, 401]

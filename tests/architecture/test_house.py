@@ -44,7 +44,11 @@ def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_and_functions_stay_small(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    long = [f"{f.name} ({f.end_lineno - f.lineno + 1})" for f in _functions(path) if f.end_lineno - f.lineno >= LONGEST_FUNCTION]
+    long = [
+        f"{f.name} ({f.end_lineno - f.lineno + 1})"
+        for f in _functions(path)
+        if f.end_lineno - f.lineno >= LONGEST_FUNCTION
+    ]
     assert lines <= LONGEST_MODULE, f"{lines} lines"
     assert not long, f"functions over {LONGEST_FUNCTION} lines: {long}"
 
@@ -107,6 +111,6 @@ def test_the_api_does_not_import_mlflow() -> None:
 
 def test_documents_name_only_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.M))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
         assert set(re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))) <= targets, page.name
