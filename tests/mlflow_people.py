@@ -1,0 +1,49 @@
+"""Four people who need no database, for a test server of MLflow."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from backend.errors import InvalidCredentials, Unauthenticated
+
+PASSWORD = "correct horse battery staple"
+ROLES = ("admin", "manager", "scientist", "expert")
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """Called as their role is."""
+
+    username: str
+    role: str
+
+
+def bearer(role: str) -> str:
+    """The header of somebody with an access token."""
+    return f"Bearer token-of-{role}"
+
+
+def basic(role: str, password: str = PASSWORD) -> str:
+    """The header of somebody with a password."""
+    return "Basic " + base64.b64encode(f"{role}:{password}".encode()).decode()
+
+
+def authenticate(header: str) -> Somebody:
+    """One of the four; Unauthenticated for everybody else."""
+    scheme, _, credential = header.partition(" ")
+    name = _bearer(credential) if scheme == "Bearer" else _basic(credential)
+    if name not in ROLES:
+        raise InvalidCredentials("Wrong username or password.")
+    return Somebody(name, name)
+
+
+def _bearer(credential: str) -> str | None:
+    return credential.removeprefix("token-of-") if credential.startswith("token-of-") else None
+
+
+def _basic(credential: str) -> str | None:
+    try:
+        name, _, password = base64.b64decode(credential, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthenticated("That is no Basic credential.") from error
+    return name if password == PASSWORD else None
