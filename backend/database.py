@@ -7,8 +7,7 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, DateTime, MetaData, String, TypeDecorator
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.orm import DeclarativeBase, registry
 
 # Named constraints can be dropped by a migration on every database.
 NAMING = {
@@ -42,13 +41,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Table(DeclarativeBase):
     """What every row inherits; annotations choose the column types."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: dict[Any, TypeEngine[Any] | type[TypeEngine[Any]]] = {  # noqa: RUF012 - SQLAlchemy reads it from the class
-        datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
-        str: String(),
-    }
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={datetime: UtcDateTime(), dict[str, Any]: JSON(), list[Any]: JSON(), str: String()},
+    )
 
 
 db = SQLAlchemy(model_class=Table)

@@ -1,0 +1,80 @@
+"""JSON as RFC 8259 and I-JSON (RFC 7493) mean it: nothing is guessed, and no value is quietly changed."""
+
+import json
+import re
+from typing import Any
+
+from backend.errors import Malformed
+
+# A bare NaN where a number is expected; JSON has none, but every data tool writes it for "missing".
+_NAN = "NaN"
+_LONGEST_INTEGER = 400  # digits; float64 ends at 309, so what is longer is an attack on the conversion
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def parse_json(data: bytes, *, missing: bool = False) -> Any:
+    """The value of a UTF-8 JSON text; Malformed says what is wrong.
+
+    Refused: duplicate keys, Infinity, numbers beyond float64, lone surrogates, another encoding, a byte order mark, and
+    nesting deeper than Python reads. A bare NaN is None where `missing` values are allowed, and refused elsewhere.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("The body is not UTF-8 text.") from error
+    if text.startswith("\ufeff"):
+        raise Malformed("The body begins with a byte order mark; send plain UTF-8.")
+    try:
+        value = (_LENIENT if missing else _STRICT).decode(text)
+    except RecursionError as error:
+        raise Malformed("The body is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    if "\\u" in text:
+        _refuse_surrogates(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed(f"The key '{twice[:100]}' appears twice in one object.")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST_INTEGER:
+        raise Malformed(f"A number of {len(digits)} digits is too long.")
+    return int(digits)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise Malformed(f"The number {text[:40]} is too large.")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise Malformed(f"{name} is not a JSON value.")
+
+
+def _missing_constant(name: str) -> None:
+    if name != _NAN:
+        _refuse_constant(name)
+
+
+def _refuse_surrogates(value: object) -> None:
+    """An escape like \\ud800 alone is no character, and could be written to no UTF-8 file or database."""
+    if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise Malformed("The body has half of a surrogate pair, which is no character.")
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_number
+)
+_LENIENT = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_missing_constant, parse_int=_integer, parse_float=_number
+)
