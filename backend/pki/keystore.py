@@ -1,0 +1,127 @@
+"""Secrets at rest: files that only their owner can read, and private keys sealed under a key-encryption key."""
+
+import base64
+import binascii
+import json
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from backend.errors import UnsafeSettings
+
+_NONCE_BYTES = 12
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put `content` at `path` whole or not at all, readable by its owner only from the first byte."""
+    _replace(path, content, 0o600)
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Put `content` at `path` whole or not at all, readable by everybody on this machine."""
+    _replace(path, content, 0o644)
+
+
+def read_private(path: Path) -> bytes:
+    """The content of a secret file; UnsafeSettings names the file and the cure where others may open it too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & 0o077:
+            raise UnsafeSettings(
+                f"{path} holds a secret and is open to other users of this machine (mode {mode:04o}). "
+                f"Close it with: chmod 600 {path}"
+            )
+        return file.read()
+
+
+def make_private_folder(path: Path) -> None:
+    """A folder that only its owner may enter; one that exists is left as it is."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def new_encryption_key() -> bytes:
+    """A key-encryption key in the form in which it is kept: one line of base64."""
+    return base64.b64encode(secrets.token_bytes(32)) + b"\n"
+
+
+def seal(key_id: str, key: ec.EllipticCurvePrivateKey, encryption_key: bytes) -> bytes:
+    """The private key encrypted (AES-256-GCM) so that it opens only under the same `encryption_key` and `key_id`."""
+    nonce = os.urandom(_NONCE_BYTES)
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    sealed = AESGCM(_decoded(encryption_key)).encrypt(nonce, plain, key_id.encode())
+    document = {
+        "format": 1,
+        "cipher": "AES-256-GCM",
+        "key_id": key_id,
+        "nonce": base64.b64encode(nonce).decode(),
+        "sealed": base64.b64encode(sealed).decode(),
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def unseal(key_id: str, document: bytes, encryption_key: bytes) -> ec.EllipticCurvePrivateKey:
+    """The private key that `seal` closed; UnsafeSettings where it was altered, is another's, or the wrong key opens it."""
+    try:
+        parts = json.loads(document)
+        nonce, sealed = (base64.b64decode(parts[name], validate=True) for name in ("nonce", "sealed"))
+        plain = AESGCM(_decoded(encryption_key)).decrypt(nonce, sealed, key_id.encode())
+        key = serialization.load_der_private_key(plain, password=None)
+    except (InvalidTag, ValueError, KeyError, TypeError) as error:
+        raise UnsafeSettings(
+            f"The sealed key '{key_id}' does not open: it was altered, or the key-encryption key is not the one that sealed it",
+            cause=repr(error),
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise UnsafeSettings(f"The sealed key '{key_id}' is not an elliptic curve key")
+    return key
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The private key in clear PEM, for servers that read nothing else."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _decoded(encryption_key: bytes) -> bytes:
+    try:
+        key = base64.b64decode(encryption_key.strip(), validate=True)
+    except binascii.Error as error:
+        raise UnsafeSettings("The key-encryption key is not base64") from error
+    if len(key) != 32:
+        raise UnsafeSettings(f"The key-encryption key has {len(key)} bytes, not 32")
+    return key
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    # The temporary name lies in the same folder, because only within one file system is a rename atomic.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
