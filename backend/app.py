@@ -18,7 +18,12 @@ from backend.settings import Settings
 _log = logging.getLogger("signet.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-CONTENT_SECURITY_POLICY = {"default-src": "'none'", "style-src": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'"}
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+}
 
 
 def create_app(settings: Settings) -> Flask:

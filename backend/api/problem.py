@@ -83,7 +83,7 @@ def _of_http(error: HTTPException) -> Response:
     detail = "There is nothing at this address." if status == HTTPStatus.NOT_FOUND else error.description
     response = problem(status, code, detail or HTTPStatus(status).phrase)
     if allowed := getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(allowed)
+        response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
 
 
