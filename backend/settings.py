@@ -1,5 +1,7 @@
 """Everything that is read from the environment, once, typed; unsafe values are refused."""
 
+import os
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -85,6 +87,11 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise UnsafeSettings("; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())) from error
     return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+
+
+def inherited(names: Iterable[str]) -> dict[str, str]:
+    """Those variables of this process that are set, for a process that it starts with an environment of its own."""
+    return {name: os.environ[name] for name in names if name in os.environ}  # noqa: TID251 - the one module that may
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
