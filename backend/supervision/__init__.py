@@ -1,0 +1,1 @@
+"""Settings enter; a running platform leaves: every process started, watched, told about and stopped together."""
