@@ -71,15 +71,15 @@ class Algorithm(ABC):
     ) -> Self:
         """Learn from rows, and return self.
 
-        X is float64 (rows, features): NaN is missing, a category is its code 0..k-1. y is class codes 0..n_classes-1
-        (int64) or numbers (float64; n_classes is 0). `validation` holds rows kept back to decide when to stop; the algorithm may
+        X is float64 (rows, features): NaN is missing, a category is its code 0..k-1. y is class codes 0..n_classes-1, each at
+        least once (int64), or numbers (float64; n_classes is 0). `validation` holds rows kept back to decide when to stop; the algorithm may
         learn from them too, since a model is judged on rows that it is never given. Call `watch(progress 0..1, metrics)` now
         and then and let through what it raises: that is how a job is cancelled. X and y are not to be changed.
         """
 
     @abstractmethod
     def predict(self, X: Matrix) -> Vector:
-        """Class codes (int64) or numbers (float64), one a row; called from several threads at once."""
+        """Class codes (int64; the most probable of each row) or numbers (float64); called from several threads at once."""
 
     def predict_proba(self, X: Matrix) -> Matrix:
         """Probabilities (rows, n_classes) that sum to 1 in each row; classification only."""
