@@ -1,1 +1,1 @@
-"""An uploaded file comes in; a typed, fingerprinted, profiled table goes out."""
+"""An uploaded file of any common tabular format enters; a typed, profiled, fingerprinted dataset in Parquet leaves."""

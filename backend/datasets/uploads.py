@@ -1,0 +1,58 @@
+"""Receiving a file: streamed into a folder of its own under a generated name, hashed and counted on the way."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.database import new_id
+from backend.errors import DatasetUnreadable, TooLarge
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A received file: where it is, the SHA-256 of its bytes (hex) and how many they are."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+@contextmanager
+def received(stream: BinaryIO, uploads: Path, limit: int) -> Iterator[Upload]:
+    """The stream's bytes as a file, which is gone when the block ends, whatever happened in it.
+
+    `limit` in bytes; TooLarge beyond it, DatasetUnreadable for nothing at all. Other files may be made beside it.
+    """
+    folder = uploads / new_id()
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield _received(stream, folder / "upload", limit)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _received(stream: BinaryIO, path: Path, limit: int) -> Upload:
+    digest = hashlib.sha256()
+    count = 0
+    with private_file(path) as file:
+        while chunk := stream.read(CHUNK):
+            count += len(chunk)
+            if count > limit:
+                raise TooLarge(f"The file is larger than {limit // CHUNK:,} MB, the largest that is accepted.")
+            digest.update(chunk)
+            file.write(chunk)
+    if count == 0:
+        raise DatasetUnreadable("The file is empty. Send a table with a header line and at least one row.")
+    return Upload(path, digest.hexdigest(), count)
+
+
+def private_file(path: Path) -> BinaryIO:
+    """A new file that only this account can read; FileExistsError where the name is taken, link or not."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
