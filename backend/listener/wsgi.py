@@ -1,0 +1,78 @@
+"""What the app is given beyond WSGI, and the answer to what never reaches the app."""
+
+import io
+import json
+import uuid
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from backend.errors import Malformed, RequestTimeout
+from backend.listener.tls import BoundedSocket
+
+CLIENT_CERTIFICATE = "signet.client_certificate"  # WSGI key: the client's verified certificate (DER), or None
+
+
+class RequestBody(io.RawIOBase):
+    """A request's body, whose faults are the caller's and not ours: cut short, too slow, or wrongly framed."""
+
+    def __init__(self, reader: Any, length: int | None, connection: BoundedSocket) -> None:
+        self._reader, self._missing, self._connection = reader, length, connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        try:
+            data: bytes = self._reader.read(len(buffer))
+        except TimeoutError as error:
+            self._connection.misframed = True
+            raise RequestTimeout("The request took too long to arrive", cause=str(error)) from error
+        except OSError as error:
+            raise self._broken(repr(error)) from error
+        if self._missing is not None:
+            self._missing -= len(data)
+            if not data and self._missing > 0:
+                raise self._broken(f"{self._missing} bytes are missing")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _broken(self, cause: str) -> Malformed:
+        self._connection.misframed = True
+        return Malformed("The body ended early or is wrongly framed", cause=cause)
+
+
+def with_peer(app: WSGIApplication) -> WSGIApplication:
+    """The app, told about the client's certificate and given a body that fails as the app's own errors do."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        connection: BoundedSocket = environ["gunicorn.socket"]
+        environ[CLIENT_CERTIFICATE] = connection.getpeercert(binary_form=True)
+        length = environ.get("CONTENT_LENGTH")
+        body = RequestBody(environ["wsgi.input"].reader, int(length) if length else None, connection)
+        environ["wsgi.input"] = io.BufferedReader(body, 64 * 1024)
+        return app(environ, start_response)
+
+    return answer
+
+
+def problem_answer(status: HTTPStatus) -> bytes:
+    """A whole HTTP answer that holds a problem document (RFC 9457)."""
+    identifier, code = uuid.uuid4().hex, status.phrase.lower().replace(" ", "-")
+    detail = "The request cannot be read as HTTP." if status < 500 else "An unexpected error happened on the server."
+    document = {
+        "type": f"urn:signet:problem:{code}",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+        "error": detail,
+        "code": code,
+        "request_id": identifier,
+    }
+    body = json.dumps(document).encode()
+    head = (
+        f"HTTP/1.1 {int(status)} {status.phrase}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"Cache-Control: no-store\r\nX-Request-Id: {identifier}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,0 +1,223 @@
+"""The gunicorn application: the API over TLS only, in threads that no stalled client can hold for long."""
+
+import ctypes
+import logging
+import os
+import resource
+import selectors
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from filelock import Timeout
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+from gunicorn.http import errors as framing
+from gunicorn.workers.gthread import ThreadWorker
+
+from backend.errors import SignetError
+from backend.identity.authority import ensure_authority, ensure_server_certificate
+from backend.listener.tls import BoundedSocket, Deadlines, Listener
+from backend.listener.wsgi import problem_answer, with_peer
+from backend.settings import Settings
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_GRACE_SECONDS = 20
+_IDLE_SECONDS = 75
+_CHECK_CERTIFICATE_SECONDS = 6 * 3600
+_PR_SET_PDEATHSIG = 1
+
+_REFUSALS: dict[type[Exception], HTTPStatus] = {
+    framing.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    framing.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    framing.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    framing.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    framing.ParseException: HTTPStatus.BAD_REQUEST,
+    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+_log = logging.getLogger("signet.server")
+
+
+def serve(
+    settings: Settings, create_app: Callable[[Settings], WSGIApplication], deadlines: Deadlines | None = None
+) -> None:
+    """Serve the API until SIGTERM, which lets requests in flight end; the app is built in each worker process."""
+    logging.basicConfig(level=logging.INFO, format=_FORMAT)
+    ensure_authority(settings)
+    Server(settings, create_app, deadlines or Deadlines()).run()
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's application, configured here and nowhere else: no file, no command line."""
+
+    def __init__(
+        self, settings: Settings, create_app: Callable[[Settings], WSGIApplication], deadlines: Deadlines
+    ) -> None:
+        self.settings, self.create_app, self.deadlines = settings, create_app, deadlines
+        self.listener = Listener(settings.certs, deadlines)
+        super().__init__(prog="signet")
+
+    def load_config(self) -> None:
+        for name, value in self._configuration().items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGIApplication:
+        """The app, as each worker process builds it for itself."""
+        return with_peer(self.create_app(self.settings))
+
+    def _configuration(self) -> dict[str, Any]:
+        certs, bind = self.settings.certs, self.settings.bind
+        return {
+            "bind": [f"[{bind}]:{self.settings.port}" if ":" in bind else f"{bind}:{self.settings.port}"],
+            "workers": 1,
+            "worker_class": BoundedWorker,
+            "threads": self.settings.server_threads,
+            "worker_connections": _connections(self.settings.server_threads),
+            "keepalive": _IDLE_SECONDS,
+            "timeout": 120,
+            "graceful_timeout": _GRACE_SECONDS,
+            "limit_request_line": 8190,
+            "limit_request_fields": 100,
+            "limit_request_field_size": 8190,
+            "certfile": str(certs / "server.pem"),
+            "keyfile": str(certs / "server.key"),
+            "ssl_context": self._context,
+            "do_handshake_on_connect": False,
+            # No header says who the caller is or how it came: there is no proxy in front of this listener.
+            "forwarded_allow_ips": "",
+            "secure_scheme_headers": {},
+            "forwarder_headers": "",
+            "control_socket_disable": True,
+            "accesslog": None,
+            "logger_class": OneLineLogger,
+            "proc_name": "signet-api",
+            "when_ready": _when_ready,
+            "post_fork": _post_fork,
+            "post_worker_init": _post_worker_init,
+        }
+
+    def _context(self, _configuration: object, _default: object) -> ssl.SSLContext:
+        return self.listener.context()
+
+
+class BoundedWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threads, of which none waits for an idle connection, lingers in the accepting loop or answers in HTML."""
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a connection to a thread only once it has sent something."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.settimeout(0)
+        conn.timeout = time.monotonic() + self.app.deadlines.handshake if self.alive else 0
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request; a connection that ends is closed here, for gunicorn would wait for the peer while accepting."""
+        kept = super().handle(conn)
+        if kept and not getattr(conn.sock, "misframed", False):
+            return kept
+        _say_goodbye(conn.sock)
+        return False
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        if conn.sock.fileno() == -1:
+            self.nr_conns -= 1
+        else:
+            super().finish_request(conn, fs)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer what never reached the app in the same shape as the app's errors, and without an echo of it."""
+        peer = addr[0] if addr else "?"
+        if isinstance(exc, ssl.SSLError):
+            self.log.info("connection from %s refused: %s", peer, exc)
+            return
+        status = next(status for kind, status in _REFUSALS.items() if isinstance(exc, kind))
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log.error("unexpected error outside the app", exc_info=exc)
+        else:
+            self.log.info("request from %s refused: %s", peer, type(exc).__name__)
+        try:
+            client.sendall(problem_answer(status))
+        except OSError as error:
+            self.log.debug("the refusal was not delivered: %s", error)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: requests in flight end, connections that wait for nothing are closed at once."""
+        super().handle_exit(sig, frame)
+        self.method_queue.defer(self._close_idle)
+
+    def _close_idle(self) -> None:
+        for conn in (*self.keepalived_conns, *self.pending_conns):
+            conn.timeout = 0  # past: gunicorn's loop closes them after the events that it is about to handle
+
+
+class OneLineLogger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's log, in our format, with one line for a connection that was cut: anybody can cause those at will."""
+
+    error_fmt, datefmt = _FORMAT, None
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, TimeoutError | ConnectionError | ssl.SSLError):
+            self.info("connection cut: %s", error)
+        else:
+            super().exception(msg, *args, **kwargs)
+
+
+def _say_goodbye(connection: socket.socket) -> None:
+    """Close after the peer had time to read the answer: bytes that we leave unread would make the kernel drop it."""
+    try:
+        if isinstance(connection, BoundedSocket):
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(64 * 1024):
+                pass
+    except OSError:
+        pass  # cut by the peer or by its allowance: closed either way
+    finally:
+        connection.close()
+
+
+def _connections(threads: int) -> int:
+    """How many connections a worker may hold, well under the files it may open: to run out would end it."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(2 * threads, min(1000, files // 2))
+
+
+def _when_ready(server: Any) -> None:
+    """Leave connections that say nothing to the kernel, where it knows how (Linux)."""
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):
+        for listener in server.LISTENERS:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
+
+
+def _post_fork(_server: Any, worker: Any) -> None:
+    """A worker never outlives its arbiter: it would hold the port against the next one."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != worker.ppid:
+        sys.exit(0)
+
+
+def _post_worker_init(worker: Any) -> None:
+    threading.Thread(target=_keep_certificate_in_date, args=(worker.app.settings,), daemon=True).start()
+
+
+def _keep_certificate_in_date(settings: Settings) -> None:
+    """Renew the server certificate while the server runs; new connections are given it without a restart."""
+    while True:
+        time.sleep(_CHECK_CERTIFICATE_SECONDS)
+        try:
+            ensure_server_certificate(settings)
+        except (SignetError, OSError, Timeout):
+            _log.exception("the server certificate could not be renewed")
