@@ -9,10 +9,8 @@ from backend.algorithms.catalog import get_algorithm
 from backend.algorithms.contract import Algorithm
 from backend.algorithms.manifest import Manifest, fingerprint, verify_bundle
 from backend.algorithms.pickles import verify_no_pickle
-from backend.algorithms.signature import Signature
+from backend.algorithms.signature import SIGNATURE_FILE, Signature
 from backend.errors import Conflict, Invalid
-
-SIGNATURE_FILE = "signet.json"
 
 
 def write_bundle(folder: Path, algorithm: Algorithm, signature: Signature) -> Manifest:

@@ -1,7 +1,6 @@
 """Values become the matrix that an algorithm sees: JSON rows or an Arrow table come in, float64 (rows, features) goes out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,14 @@ import pyarrow as pa
 
 from backend.algorithms.arrow import encode_column
 from backend.algorithms.contract import Matrix
-from backend.algorithms.signature import LARGEST_INTEGER, Column, expand
+from backend.algorithms.signature import Column, expand
+from backend.algorithms.values import Unfit, value_encoder
 from backend.errors import FieldProblem, InvalidFields
 
 Row = Sequence[Any] | Mapping[str, Any]
-_Encode = Callable[[Any], tuple[float, ...]]
 
 LISTED = 20
-_NAN = float("nan")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_ROW = "holds a row that is neither a list nor an object"
 
 
 class RowEncoder:
@@ -26,7 +24,7 @@ class RowEncoder:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._names = [column.name for column in columns]
         self._known = frozenset(self._names)
-        self._encoders = [_encoder(column) for column in columns]
+        self._encoders = [value_encoder(column) for column in columns]
         self._width = len(expand(columns))
 
     def encode(self, rows: Sequence[Row]) -> Matrix:
@@ -39,7 +37,7 @@ class RowEncoder:
             for row in rows:
                 for encode, value in zip(self._encoders, self._values(row), strict=True):
                     flat += encode(value)
-        except (_Unfit, ValueError, KeyError, TypeError):
+        except (Unfit, ValueError, KeyError, TypeError):
             self._verify(rows)
             raise
         return np.array(flat, dtype=np.float64).reshape(len(rows), self._width)
@@ -51,7 +49,7 @@ class RowEncoder:
                 return values
         elif isinstance(row, list | tuple):
             return row
-        raise _Unfit(_NO_ROW)
+        raise Unfit(_NO_ROW)
 
     def _verify(self, rows: Sequence[Row]) -> None:
         """Raise InvalidFields that lists what is wrong, in the order of the rows."""
@@ -82,7 +80,7 @@ class RowEncoder:
         for name, value in named:
             try:
                 encoders[name](value)
-            except _Unfit as error:
+            except Unfit as error:
                 found.append((name, str(error)))
         return found
 
@@ -110,99 +108,6 @@ def encode_table(columns: Sequence[Column], table: pa.Table) -> Matrix:
     if problems:
         raise InvalidFields(problems[:LISTED])
     return matrix
-
-
-class _Unfit(Exception):
-    """One value that its column does not take; the text says why without repeating it."""
-
-
-def _encoder(column: Column) -> _Encode:
-    if column.kind == "category":
-        return _category(column)
-    convert = _CONVERTERS[column.kind]
-    missing = (_NAN,) * len(expand([column]))
-    may_miss = column.missing
-
-    def encode(value: Any) -> tuple[float, ...]:
-        if value is None or (type(value) is float and value != value):  # noqa: PLR0124 - NaN alone differs from itself
-            if may_miss:
-                return missing
-            raise _Unfit(_NOT_MISSING)
-        return convert(value)
-
-    return encode
-
-
-def _category(column: Column) -> _Encode:
-    codes = {name: (float(code),) for code, name in enumerate(column.categories)}
-    unknown = (_NAN,)
-    may_miss = column.missing
-
-    def encode(value: Any) -> tuple[float, ...]:
-        if type(value) is str:
-            return codes.get(value, unknown)
-        if value is None or (type(value) is float and value != value):  # noqa: PLR0124 - NaN alone differs from itself
-            if may_miss:
-                return unknown
-            raise _Unfit(_NOT_MISSING)
-        raise _Unfit("is not text, and this is a category")
-
-    return encode
-
-
-def _number(value: Any) -> tuple[float, ...]:
-    if type(value) is float:
-        if value - value == 0.0:  # neither infinity: cheaper than math.isfinite
-            return (value,)
-        raise _Unfit("is not a finite number")
-    if type(value) is int:
-        return _whole(value)
-    raise _Unfit("is not a number")
-
-
-def _integer(value: Any) -> tuple[float, ...]:
-    if type(value) is int:
-        return _whole(value)
-    if type(value) is float and value.is_integer():
-        return _whole(int(value))
-    raise _Unfit("is not a whole number")
-
-
-def _whole(value: int) -> tuple[float, ...]:
-    if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
-        return (float(value),)
-    raise _Unfit("is a whole number beyond 2**53, which cannot be kept exactly")
-
-
-def _boolean(value: Any) -> tuple[float, ...]:
-    if type(value) is bool:
-        return (float(value),)
-    raise _Unfit("is neither true nor false")
-
-
-def _datetime(value: Any) -> tuple[float, ...]:
-    if type(value) is not str:
-        raise _Unfit(_NOT_A_TIME)
-    try:
-        parsed = datetime.fromisoformat(value)
-        moment = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _Unfit(_NOT_A_TIME) from None
-    since = moment - _EPOCH
-    seconds = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) / 1e6
-    parts = (moment.year, moment.month, moment.day, moment.weekday(), moment.hour, seconds)
-    return tuple(map(float, parts))
-
-
-_NO_ROW = "holds a row that is neither a list nor an object"
-_NOT_MISSING = "is missing (null), and training saw no missing value here"
-_NOT_A_TIME = "is not a date or time in ISO 8601, such as 2026-01-31T12:00:00Z"
-_CONVERTERS: Mapping[str, _Encode] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "datetime": _datetime,
-}
 
 
 def _shown(text: str, length: int = 80) -> str:

@@ -11,6 +11,7 @@ Kind = Literal["integer", "number", "boolean", "category", "datetime"]
 Label = str | int | bool
 
 FORMAT = 1
+SIGNATURE_FILE = "signet.json"
 # Beyond it two whole numbers share one float64, and a value would change without a word.
 LARGEST_INTEGER = 2**53
 DATETIME_PARTS = ("year", "month", "day", "weekday", "hour", "epoch_seconds")
