@@ -40,6 +40,8 @@ class Keeper:
         self._interrupt: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name=f"keeper of {job_id}", daemon=True)
         self.step, self.progress = "starting", 0.0
+        # From here on a cancellation may come too late: whoever works says so, and writes the end.
+        self.is_late = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -88,5 +90,7 @@ class Keeper:
             is_cancelled = lease.renew(self._job_id, self._owner, step=self.step, progress=self.progress)
         if is_cancelled and not self._closed.is_set():
             self.end("cancelled")
+            if self.is_late:
+                return
             with self._transaction():
                 lease.finish(self._job_id, self._owner, "cancelled", step="cancelled")

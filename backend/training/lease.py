@@ -106,9 +106,8 @@ def keep(job_id: str, owner: str, **values: Any) -> None:
 
 
 def finish(job_id: str, owner: str, state: Literal["succeeded", "failed", "cancelled"], **values: Any) -> None:
-    """End the job; one that a person has asked to cancel can no longer succeed."""
-    unasked = (Job.cancel_requested_at.is_(None),) if state == "succeeded" else ()
-    _update(job_id, owner, {**values, "state": state, "finished_at": now(), **_FREE}, *unasked)
+    """End the job."""
+    _update(job_id, owner, {**values, "state": state, "finished_at": now(), **_FREE})
 
 
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None}
@@ -119,13 +118,14 @@ def _give_back(job_id: str, owner: str, values: dict[str, Any]) -> None:
     ended = {
         "state": case((asked, "cancelled"), else_="queued"),
         "finished_at": case((asked, literal(now(), UtcDateTime())), else_=None),
+        "step": case((asked, "cancelled"), else_="waiting"),
         "claims": Job.claims - 1,
     }
     _update(job_id, owner, {**values, **ended, **_FREE})
 
 
-def _update(job_id: str, owner: str, values: dict[str, Any], *conditions: ColumnElement[bool]) -> None:
-    statement = update(Job).where(_held(job_id, owner), *conditions).values(values)
+def _update(job_id: str, owner: str, values: dict[str, Any]) -> None:
+    statement = update(Job).where(_held(job_id, owner)).values(values)
     done = db.session.execute(statement.execution_options(synchronize_session=False))
     if cast("CursorResult[Any]", done).rowcount != 1:
         raise LeaseLost
