@@ -1,0 +1,65 @@
+"""The pages, as data: who may open them follows from the API's own table of permissions, which `GET /v1/me` tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from frontend.views import datasets, home, jobs, models, predict, train
+
+
+@dataclass(frozen=True)
+class Page:
+    """One entry of the menu; `needs` is a permission of the API, None for everybody who is signed in."""
+
+    title: str
+    address: str
+    icon: str
+    sentence: str
+    needs: str | None
+    show: Callable[[], None]
+
+
+PAGES: tuple[Page, ...] = (
+    Page("Home", "home", ":material/home:", "What is going on, and what to do next.", None, home.show),
+    Page(
+        "Datasets",
+        "datasets",
+        ":material/table:",
+        "Tables to learn from: upload one, look at it, check its columns.",
+        "datasets:read",
+        datasets.show,
+    ),
+    Page(
+        "Train",
+        "train",
+        ":material/model_training:",
+        "Choose a table and the column to predict; the rest has good defaults.",
+        "jobs:run",
+        train.show,
+    ),
+    Page(
+        "Jobs",
+        "jobs",
+        ":material/pending_actions:",
+        "Training in the background. You may leave this page and come back.",
+        "jobs:read",
+        jobs.show,
+    ),
+    Page(
+        "Models",
+        "models",
+        ":material/deployed_code:",
+        "What was trained, how good it is, and which version answers.",
+        "models:read",
+        models.show,
+    ),
+    Page(
+        "Predict",
+        "predict",
+        ":material/query_stats:",
+        "Ask a model about one row.",
+        "models:predict",
+        predict.show,
+    ),
+)

@@ -1,0 +1,30 @@
+"""The question before a dangerous act: it names the object and the effect, and asks for the name where nothing brings it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from frontend.components.states import plain, shown_errors
+
+
+def confirm(title: str, effect: str, act: Callable[[], None], *, verb: str, done: str, typed: str = "") -> None:
+    """Open the question; `act` is done when the person agrees, having typed `typed` where it is given."""
+
+    @st.dialog(title)
+    def question() -> None:
+        st.markdown(effect)
+        good = True
+        if typed:
+            st.markdown(f"Type **{plain(typed)}** to go on.")
+            good = st.text_input("Name", key="confirm_typed", autocomplete="off") == typed
+        with st.container(horizontal=True, horizontal_alignment="right"), shown_errors("confirm"):
+            if st.button("Keep as it is", key="confirm_no"):
+                st.rerun()
+            if st.button(verb, key="confirm_yes", type="primary", disabled=not good):
+                act()
+                st.toast(done, icon=":material/check:")
+                st.rerun()
+
+    question()

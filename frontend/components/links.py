@@ -1,0 +1,31 @@
+"""Ways from page to page, by address: what a page shows is in its query, so that it can be sent to somebody else."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import streamlit as st
+
+
+def _elsewhere() -> None:
+    """Stands for a page that the menu holds; Streamlit finds it by its address."""
+
+
+def _page(address: str, label: str) -> st.Page:
+    return st.Page(_elsewhere, url_path="" if address == "home" else address, title=label, default=address == "home")
+
+
+def link(address: str, label: str, *, icon: str = ":material/arrow_forward:", **query: str) -> None:
+    """A link to a page, drawn as one."""
+    st.page_link(_page(address, label), label=label, icon=icon, query_params=query or None)
+
+
+def go(address: str, **query: str) -> NoReturn:
+    """Open another page now."""
+    st.switch_page(_page(address, address), query_params=query or None)
+
+
+def chosen(name: str) -> str | None:
+    """What the address says under this name."""
+    value = st.query_params.get(name)
+    return value if isinstance(value, str) and value else None

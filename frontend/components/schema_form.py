@@ -1,0 +1,89 @@
+"""Inputs made from a JSON Schema: one a property, with its title, bounds and default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+Schema = Mapping[str, Any]
+# Streamlit sends numbers through JavaScript, which keeps whole numbers apart only up to here.
+SAFE_INTEGER = 2**53 - 1
+
+
+def form_value(name: str, schema: Schema, default: object, *, key: str) -> object:
+    """Draw the input of one property; what the person chose, None for an empty one."""
+    plain = _without_null(schema)
+    label = str(plain.get("title") or name)
+    about = plain.get("description")
+    if "enum" in plain or plain.get("examples"):
+        return _choice(label, plain, default, key, about, free="enum" not in plain)
+    kind = plain.get("type")
+    if kind == "boolean":
+        return _yes_no(label, default, key, about)
+    if kind in {"integer", "number"}:
+        return _number(label, plain, default, key, about)
+    text = st.text_input(label, value="" if default is None else str(default), key=key, help=about)
+    return text.strip() or None
+
+
+def may_be_empty(schema: Schema) -> bool:
+    """Whether null is a value of the property."""
+    kinds = schema.get("type")
+    return (isinstance(kinds, list) and "null" in kinds) or any(
+        part.get("type") == "null" for part in schema.get("anyOf", [])
+    )
+
+
+def _without_null(schema: Schema) -> dict[str, Any]:
+    """The schema of the values that are not null, what surrounds it kept."""
+    plain = dict(schema)
+    parts = [part for part in plain.pop("anyOf", []) if part.get("type") != "null"]
+    if len(parts) == 1:
+        plain = {**plain, **parts[0]}
+    if isinstance(plain.get("type"), list):
+        plain["type"] = next((kind for kind in plain["type"] if kind != "null"), "string")
+    return plain
+
+
+def _choice(label: str, schema: Schema, default: object, key: str, about: str | None, *, free: bool) -> object:
+    options = [*schema.get("enum", schema.get("examples", []))]
+    index = options.index(default) if default in options else None
+    return st.selectbox(label, options, index=index, key=key, help=about, accept_new_options=free, placeholder="Choose")
+
+
+def _yes_no(label: str, default: object, key: str, about: str | None) -> object:
+    options = [True, False]
+    index = options.index(default) if isinstance(default, bool) else None
+    return st.selectbox(
+        label,
+        options,
+        index=index,
+        key=key,
+        help=about,
+        format_func=lambda value: "Yes" if value else "No",
+        placeholder="Choose",
+    )
+
+
+def _number(label: str, schema: Schema, default: object, key: str, about: str | None) -> object:
+    # Streamlit wants value, bounds and step all whole or all not.
+    cast = int if schema.get("type") == "integer" else float
+    value = cast(default) if isinstance(default, int | float) and not isinstance(default, bool) else None
+    choices: dict[str, Any] = {
+        "min_value": _bound(schema, "minimum", cast),
+        "max_value": _bound(schema, "maximum", cast),
+        "value": value,
+        "step": 1 if cast is int else None,
+        "format": "%d" if cast is int else "%g",
+    }
+    given: object = st.number_input(label, key=key, help=about, placeholder="missing", **choices)
+    return given
+
+
+def _bound(schema: Schema, name: str, cast: type[int] | type[float]) -> int | float | None:
+    value = schema.get(name)
+    if not isinstance(value, int | float) or abs(value) > SAFE_INTEGER:
+        return None
+    return cast(value)

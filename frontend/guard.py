@@ -1,0 +1,124 @@
+"""What stands before Streamlit: requests come in; the doors that it leaves open are shut, and every answer gets its headers.
+
+Streamlit serves uploads, generated files and metrics to anybody, and hands a session to whoever knows its id. Here the first
+three ask for a live session, and each WebSocket carries a mark of its cookie (`server.trustedUserHeaders` in the configuration),
+so that Streamlit itself refuses to continue a session under another cookie.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import re
+from functools import cache
+from pathlib import Path
+
+import streamlit
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from frontend.cookie import read_cookie
+from frontend.sessions import SESSIONS, digest
+
+CLOSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent", "/media", "/ui/uploads")
+PRIVATE = ("/ui/", "/media/", "/_stcore/")
+MARK = b"x-signet-session"
+YEAR = 365 * 24 * 3600
+
+
+class Guard:
+    """Refuses what needs a session without one, and marks what passes with the hash of its cookie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        handle = read_cookie(HTTPConnection(scope))
+        if scope["type"] == "http" and scope["path"].startswith(CLOSED) and SESSIONS.find(handle) is None:
+            refusal = JSONResponse({"detail": "Sign in first.", "code": "unauthenticated"}, status_code=401)
+            await refusal(scope, receive, send)
+            return
+        await self.app(_marked(scope, handle), receive, send)
+
+
+def _marked(scope: Scope, handle: str | None) -> Scope:
+    """The request with our mark; one that it brought along itself is dropped."""
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() != MARK]
+    mark = digest(handle).encode() if handle else b"nobody"
+    return {**scope, "headers": [*headers, (MARK, mark)]}
+
+
+class Headers:
+    """Adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(security_headers())
+                if scope["path"].startswith(PRIVATE):
+                    headers["Cache-Control"] = "no-store"
+                if _is_named(HTTPConnection(scope)):
+                    headers["Strict-Transport-Security"] = f"max-age={YEAR}"
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+@cache
+def security_headers() -> dict[str, str]:
+    """The same for every answer; the content security policy lets nothing in from another host."""
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _policy().items()),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+
+def _policy() -> dict[str, str]:
+    return {
+        "default-src": "'self'",
+        # Streamlit loads a component's script from a blob, and its charts compile WebAssembly.
+        "script-src": " ".join(["'self'", "blob:", "'wasm-unsafe-eval'", *_inline_scripts()]),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'self'",
+        "object-src": "'none'",
+    }
+
+
+def _inline_scripts() -> list[str]:
+    """The hashes of the scripts that Streamlit's own page holds inline."""
+    page = Path(streamlit.__file__).with_name("static") / "index.html"
+    scripts = re.findall(r"<script>(.*?)</script>", page.read_text(encoding="utf-8"), re.DOTALL)
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return [f"'sha256-{value}'" for value in hashes]
+
+
+def _is_named(connection: HTTPConnection) -> bool:
+    """Whether the host is a name of its own: a browser that is told to insist on TLS for localhost insists on every port."""
+    host = connection.url.hostname or ""
+    if host in {"", "localhost"} or host.endswith(".localhost"):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False

@@ -1,0 +1,69 @@
+"""The script that Streamlit runs for every click: sign-in, menu, page."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from frontend import session
+from frontend.access import PAGES, Page
+from frontend.components import states
+from frontend.sessions import SignedIn
+
+LOGO, MARK = (str(Path(__file__).with_name(name)) for name in ("logo.svg", "mark.svg"))
+
+
+def open_page(page: Page) -> None:
+    """The frame of every page: its title, whether it may be seen, and what goes wrong in it."""
+    st.title(page.title, anchor=False)
+    if not session.may(page.needs):
+        states.no_access(page.title)
+        return
+    st.caption(page.sentence)
+    with states.shown_errors():
+        page.show()
+
+
+def menu(entry: SignedIn | None) -> list[st.Page]:
+    """Every page has its address for everybody, so that a link says "no access" rather than "not found"."""
+    return [
+        st.Page(
+            partial(open_page, page),
+            title=page.title,
+            icon=page.icon,
+            url_path=page.address,
+            default=page is PAGES[0],
+            visibility="visible" if entry and session.may(page.needs) else "hidden",
+        )
+        for page in PAGES
+    ]
+
+
+def account(entry: SignedIn) -> None:
+    """Who is signed in, and the way out."""
+    with st.sidebar.container(key="account"):
+        st.markdown(f"**{states.plain(entry.person['username'])}** · {entry.person['role']}")
+        if st.button("Sign out", key="sign_out", icon=":material/logout:", width="stretch"):
+            session.sign_out()
+
+
+def sign_in() -> None:
+    """The only page of those who are not signed in."""
+    _, middle, _ = st.columns([1, 1.4, 1])
+    with middle, st.container(border=True, key="sign_in_card"):
+        st.image(LOGO, width=150)
+        st.markdown("Sign in to train models and to use them.")
+        session.sign_in_form()
+
+
+st.set_page_config(page_title="Signet", page_icon=MARK, layout="wide")
+signed_in = session.resume()
+chosen = st.navigation(menu(signed_in), position="sidebar" if signed_in else "hidden")
+if signed_in is None:
+    sign_in()
+else:
+    st.logo(LOGO, size="large", icon_image=MARK)
+    account(signed_in)
+    chosen.run()

@@ -1,0 +1,96 @@
+"""The addresses of our own beside Streamlit's: a session's cookie is set and cleared; uploads arrive in slices."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from urllib.parse import urlsplit
+
+from anyio import to_thread
+from signet_client import SignetError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from frontend.cookie import clear_cookie, read_cookie, set_cookie
+from frontend.sessions import SESSIONS, SignedIn
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+LARGEST_JSON = 8192
+
+_log = logging.getLogger("signet.ui")
+
+
+def same_origin(endpoint: Endpoint) -> Endpoint:
+    """Lets a request pass only from a page of ours; no other origin can send this header without asking first."""
+
+    @wraps(endpoint)
+    async def checked(request: Request) -> Response:
+        headers = request.headers
+        ours = (
+            headers.get("x-signet-ui") == "1"
+            and urlsplit(headers.get("origin", "")).netloc == headers.get("host")
+            and headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        )
+        return (
+            await endpoint(request) if ours else refused(403, "not-allowed", "This address answers only our own pages.")
+        )
+
+    return checked
+
+
+def refused(status: int, code: str, detail: str, **more: object) -> JSONResponse:
+    """An error that a page can show, in the API's words."""
+    return JSONResponse({"detail": detail, "code": code, **more}, status_code=status)
+
+
+async def read_json(request: Request) -> dict[str, object]:
+    """The small JSON object of a request; empty for anything else."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_JSON:
+            return {}
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@same_origin
+async def begin_session(request: Request) -> Response:
+    """Exchange the code of a good sign-in for the cookie; an older session of this browser ends."""
+    handle = SESSIONS.exchange(str((await read_json(request)).get("code", "")))
+    if handle is None:
+        return refused(401, "invalid-code", "The sign-in took too long. Sign in again.")
+    await _revoke(SESSIONS.end(read_cookie(request)))
+    response = Response(status_code=204)
+    set_cookie(response, handle)
+    return response
+
+
+@same_origin
+async def end_session(request: Request) -> Response:
+    """Clear the cookie and end its session, here and at the API."""
+    await _revoke(SESSIONS.end(read_cookie(request)))
+    response = Response(status_code=204)
+    clear_cookie(response)
+    return response
+
+
+async def _revoke(ended: SignedIn | None) -> None:
+    if ended is None:
+        return
+    try:
+        await to_thread.run_sync(ended.signet.logout)
+    except SignetError as error:
+        _log.warning("a session could not be ended at the API: %s", error.detail)
+
+
+ROUTES = [
+    Route("/ui/session", begin_session, methods=["POST"]),
+    Route("/ui/session/end", end_session, methods=["POST"]),
+]

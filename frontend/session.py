@@ -1,0 +1,82 @@
+"""Who is signed in: a browser's cookie comes in, a person and their client go out."""
+
+from __future__ import annotations
+
+import streamlit as st
+from signet_client import SessionEnded, Signet, SignetError
+
+from frontend.authenticator import Authenticate, browser_handle
+from frontend.sessions import SESSIONS, SignedIn
+
+ENDED = "Your session ended. Sign in again."
+
+
+def find_signed_in(*, active: bool = False) -> SignedIn | None:
+    """The live session of this browser; state that came about under another cookie counts for nothing."""
+    handle = st.session_state.get("handle")
+    if handle is None or handle != browser_handle():
+        return None
+    return SESSIONS.find(handle, active=active)
+
+
+def resume() -> SignedIn | None:
+    """The session of this run, taken up from the cookie where the page is new; None where nobody is signed in."""
+    if entry := find_signed_in(active=True):
+        return entry
+    if "handle" in st.session_state:
+        forget(ENDED)
+    authenticate = Authenticate()
+    token = authenticate.cookie_controller.get_cookie()
+    if token is None:
+        return None
+    authenticate.accounts.login(None, None, token=token)
+    st.session_state["handle"] = browser_handle()
+    return find_signed_in(active=True)
+
+
+def sign_in_form() -> None:
+    """The form of the sign-in page, under what there is to say about the last session."""
+    if notice := st.session_state.get("notice") or (ENDED if browser_handle() else ""):
+        st.info(notice, icon=":material/info:")
+    Authenticate().login()
+
+
+def sign_out() -> None:
+    """End the session here and at the API, and clear the cookie."""
+    ended = SESSIONS.end(st.session_state.get("handle"))
+    authenticate = Authenticate()
+    authenticate.accounts.logout()
+    st.session_state.clear()
+    try:
+        if ended:
+            ended.signet.logout()
+    except SignetError:
+        st.toast("The platform could not be told. Its tokens end by themselves.")
+    authenticate.cookie_controller.delete_cookie()
+
+
+def forget(notice: str = "") -> None:
+    """Drop everything that this connection knows of a person."""
+    if (handle := st.session_state.get("handle")) == browser_handle():
+        SESSIONS.end(handle)
+    st.session_state.clear()
+    if notice:
+        st.session_state["notice"] = notice
+
+
+def signed_in() -> SignedIn:
+    """The session that a page works for; SessionEnded where it is over."""
+    entry = find_signed_in()
+    if entry is None:
+        raise SessionEnded(ENDED, status=401)
+    return entry
+
+
+def api() -> Signet:
+    """The client of the person who is signed in: the one way from a page to the platform."""
+    return signed_in().signet
+
+
+def may(permission: str | None) -> bool:
+    """Whether a page for this permission is to be offered; the API decides again on every call."""
+    return permission is None or permission in signed_in().person.get("permissions", [])

@@ -1,0 +1,102 @@
+"""The addresses under which the browser sends a file, slice by slice, and the API's answer comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache, wraps
+
+from anyio import to_thread
+from signet_client import Refused, SignetError
+from signet_client.types import Dataset
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from frontend.cookie import read_cookie
+from frontend.relay import Incoming, Relay, RelayError
+from frontend.routes import Endpoint, read_json, refused, same_origin
+from frontend.sessions import SESSIONS, SignedIn, digest
+from frontend.settings import load_settings
+
+Upload = Callable[[Request, SignedIn, str], Awaitable[Response]]
+OPTIONS = ("header", "sheet")
+
+
+@cache
+def relay() -> Relay:
+    settings = load_settings()
+    return Relay(settings.spool, settings.max_upload_mb * 1024 * 1024)
+
+
+def for_signed_in(upload: Upload) -> Endpoint:
+    """An address for a page of ours whose person is signed in; errors leave in the API's words."""
+
+    @same_origin
+    @wraps(upload)
+    async def checked(request: Request) -> Response:
+        handle = read_cookie(request)
+        entry = SESSIONS.find(handle, active=True)
+        if entry is None or handle is None:
+            return refused(401, "unauthenticated", "Sign in first.")
+        try:
+            return await upload(request, entry, digest(handle))
+        except RelayError as error:
+            return refused(error.status, error.code, error.detail, received=error.received)
+
+    return checked
+
+
+@for_signed_in
+async def begin_upload(request: Request, _session: SignedIn, owner: str) -> Response:
+    asked = await read_json(request)
+    size, filename = asked.get("size"), str(asked.get("filename", ""))[:255]
+    if not isinstance(size, int):
+        raise RelayError(400, "malformed", "Say how large the file is.")
+    entry = relay().begin(owner, filename, size)
+    return JSONResponse({"id": entry.id}, status_code=201)
+
+
+@for_signed_in
+async def write_slice(request: Request, _session: SignedIn, owner: str) -> Response:
+    entry = relay().find(owner, request.path_params["upload_id"])
+    offset, sha256 = request.path_params["offset"], request.headers.get("x-slice-sha256", "")
+    await relay().write(entry, offset, request.stream(), sha256)
+    return JSONResponse({"received": entry.received})
+
+
+@for_signed_in
+async def cancel_upload(request: Request, _session: SignedIn, owner: str) -> Response:
+    relay().forget(relay().find(owner, request.path_params["upload_id"]))
+    return Response(status_code=204)
+
+
+@for_signed_in
+async def finish_upload(request: Request, session: SignedIn, owner: str) -> Response:
+    """Hand the whole file on; the answer is the dataset, or why it is none."""
+    entry = relay().find(owner, request.path_params["upload_id"])
+    if not entry.is_complete:
+        raise RelayError(409, "conflict", f"Only {entry.received} of {entry.size} bytes have arrived.")
+    asked = {key: str(value) for key, value in (await read_json(request)).items()}
+    try:
+        dataset = await to_thread.run_sync(_hand_on, session, entry, asked)
+    except SignetError as error:
+        status, code = (error.status, error.code) if isinstance(error, Refused) else (502, "unreachable")
+        return refused(status, code, error.detail, request_id=error.request_id)
+    finally:
+        relay().forget(entry)
+    return JSONResponse(dataset, status_code=201)
+
+
+def _hand_on(session: SignedIn, entry: Incoming, asked: dict[str, str]) -> Dataset:
+    options = {key: asked[key] for key in OPTIONS if asked.get(key)}
+    name = asked.get("name") or entry.filename
+    with entry.path.open("rb") as file:
+        return session.signet.datasets.upload(file, name=name, filename=entry.filename, options=options)
+
+
+ROUTES = [
+    Route("/ui/uploads", begin_upload, methods=["POST"]),
+    Route("/ui/uploads/{upload_id}", cancel_upload, methods=["DELETE"]),
+    Route("/ui/uploads/{upload_id}/slices/{offset:int}", write_slice, methods=["PUT"]),
+    Route("/ui/uploads/{upload_id}/finish", finish_upload, methods=["POST"]),
+]

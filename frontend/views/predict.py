@@ -1,0 +1,125 @@
+"""Predict: one row goes in by a form made from the model's schema; the answer comes back with its probabilities."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+from signet_client.types import Model, Prediction, Value
+
+from frontend import session
+from frontend.components import links, states, words
+from frontend.components.schema_form import form_value, may_be_empty
+from frontend.settings import load_settings
+from frontend.views.models import champion
+
+
+def show() -> None:
+    with states.loading(200):
+        found = session.api().models.list()
+    if not found:
+        states.empty("There is no model to ask yet.", "Train the first one", "train", ":material/model_training:")
+        return
+    left, right = st.columns(2)
+    with left:
+        model = _model(found)
+    with right:
+        version = _version(model)
+    with states.loading(300):
+        schema = session.api().models.schema(model["name"])
+    asked = _form(model["name"], schema)
+    if asked is not None:
+        _answer(model["name"], version, asked)
+
+
+def _model(found: list[Model]) -> Model:
+    names = [model["name"] for model in found]
+    wanted = links.chosen("model")
+    return st.selectbox(
+        "Model",
+        found,
+        key="model",
+        index=names.index(wanted) if wanted in names else 0,
+        format_func=lambda m: m["name"],
+    )
+
+
+def _version(model: Model) -> str | None:
+    """The version to ask; None for the one that answers everybody."""
+    serving = champion(model)
+    now = f" (version {serving['version']})" if serving else ""
+    numbers = [version["version"] for version in model.get("versions", [])]
+    wanted = links.chosen("version")
+    return st.selectbox(
+        "Version",
+        [None, *numbers],
+        key=f"version_{model['name']}",
+        index=numbers.index(wanted) + 1 if wanted in numbers else 0,
+        format_func=lambda number: f"Version {number}" if number else f"The one that answers everybody{now}",
+    )
+
+
+def _form(model: str, schema: dict[str, Any]) -> dict[str, Value] | None:
+    """The row that the person sent; None until they do."""
+    example: dict[str, Value] = next(iter(schema.get("examples", [])), {})
+    row: dict[str, Value] = {}
+    with st.form(f"row_{model}"):
+        columns = st.columns(3)
+        for place, (name, each) in enumerate(schema["properties"].items()):
+            with columns[place % 3]:
+                row[name] = form_value(name, each, example.get(name), key=f"in_{model}_{name}")  # type: ignore[assignment]
+        pressed = st.form_submit_button("Predict", key=f"ask_{model}", type="primary", icon=":material/query_stats:")
+    if not pressed:
+        return None
+    empty = [name for name, value in row.items() if value is None and not may_be_empty(schema["properties"][name])]
+    if empty:
+        st.error(f"Please fill in: {', '.join(states.plain(name) for name in empty)}.", icon=":material/error:")
+        return None
+    return row
+
+
+def _answer(model: str, version: str | None, row: dict[str, Value]) -> None:
+    with states.loading(120):
+        answer = session.api().predict(row, model=model, version=version)
+    with st.container(border=True, key="answer"):
+        left, right = st.columns([1, 2], gap="large")
+        with left:
+            value = answer["prediction"]
+            st.metric("Prediction", words.number(value) if isinstance(value, float) else str(value))
+            st.caption(f"{states.plain(answer['model'])}, version {answer['version']}")
+        with right:
+            _probabilities(answer)
+    _curl(model, version, row)
+
+
+def _probabilities(answer: Prediction) -> None:
+    found = answer.get("probabilities")
+    if not found:
+        return
+    frame = pd.DataFrame({"class": list(found), "probability": list(found.values())})
+    frame = frame.sort_values("probability", ascending=False).head(12)
+    y = alt.Y("class:N", sort=None, title=None)
+    x = alt.X("probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    bars = alt.Chart(frame).encode(x, y)
+    chart = bars.mark_bar(cornerRadiusEnd=3) + bars.mark_text(align="left", dx=4).encode(
+        text=alt.Text("probability:Q", format=".1%")
+    )
+    st.altair_chart(chart.properties(height=max(90, 32 * len(frame))), alt="Probability of each class")
+
+
+def _curl(model: str, version: str | None, row: dict[str, Value]) -> None:
+    settings = load_settings()
+    query = f"?version={version}" if version else ""
+    body = json.dumps({"features": row}, ensure_ascii=False).replace("'", "'\\''")
+    text = (
+        f"curl --cacert {settings.ca} \\\n"
+        '  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n'
+        f"  -d '{body}' \\\n"
+        f"  {settings.api_url}/v1/models/{model}/predict{query}"
+    )
+    with st.expander("The same from a program", icon=":material/terminal:"):
+        st.code(text, language="bash", wrap_lines=True)
+        st.caption("`$TOKEN` is the `access_token` that `POST /login` answers with.")

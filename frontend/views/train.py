@@ -1,0 +1,139 @@
+"""Train: a table and a target become a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import streamlit as st
+from signet_client.types import Algorithm, Column, Dataset, Task
+
+from frontend import session
+from frontend.components import links, states, words
+from frontend.components.schema_form import form_value
+
+LIKELY_TARGETS = ("target", "label", "class", "outcome", "y", "survived", "species", "churn", "default", "price")
+DECIDE = "decide"
+
+
+def show() -> None:
+    with states.loading(200):
+        found = session.api().datasets.list()
+    if not found:
+        states.empty("There is no table to learn from yet.", "Upload one", "datasets", ":material/upload:")
+        return
+    dataset = _dataset(found)
+    with st.container(border=True, key="what"):
+        left, right = st.columns(2)
+        with left:
+            target = _target(dataset)
+        with right:
+            model = st.text_input(
+                "Name of the model",
+                value=words.slug(dataset["name"]),
+                key=f"model_{dataset['id']}",
+                max_chars=63,
+                help="A new version is added where the model exists already.",
+            )
+        task = _task(next(column for column in dataset["columns"] if column["name"] == target))
+    columns = _columns(dataset, target)
+    algorithm, hyperparameters, seed = _algorithm()
+    if st.button("Start training", key="start", type="primary", icon=":material/play_arrow:", disabled=not model):
+        job = session.api().jobs.start(
+            dataset_id=dataset["id"],
+            target=target,
+            model=model,
+            task=task,
+            columns=columns,
+            algorithm=algorithm,
+            hyperparameters=hyperparameters,
+            seed=seed,
+        )
+        links.go("jobs", id=job["id"])
+
+
+def _dataset(found: list[Dataset]) -> Dataset:
+    ids = [dataset["id"] for dataset in found]
+    wanted = links.chosen("dataset")
+    return st.selectbox(
+        "Dataset",
+        found,
+        key="dataset",
+        index=ids.index(wanted) if wanted in ids else 0,
+        format_func=lambda d: f"{d['name']} ({words.count(d['rows'], 'row')})",
+    )
+
+
+def likely_target(columns: Sequence[Column]) -> int:
+    """The place of the column that people most likely want to predict: by its name, else the last one."""
+    names = [column["name"].strip().lower() for column in columns]
+    places = [names.index(name) for name in LIKELY_TARGETS if name in names]
+    return places[0] if places else len(names) - 1
+
+
+def likely_task(column: Column) -> Task:
+    """What the platform will most likely make of a target."""
+    if column["distinct"] == 2:
+        return "binary"
+    if column["type"] == "number" or (column["type"] == "integer" and column["distinct"] > 20):
+        return "regression"
+    return "multiclass"
+
+
+def _target(dataset: Dataset) -> str:
+    names = [column["name"] for column in dataset["columns"]]
+    return st.selectbox(
+        "Column to predict",
+        names,
+        index=likely_target(dataset["columns"]),
+        key=f"target_{dataset['id']}",
+        help="The model learns to tell it from the other columns.",
+    )
+
+
+def _task(target: Column) -> Task | None:
+    guess = words.TASKS[likely_task(target)].lower()
+    labels = {DECIDE: f"Decide for me ({guess})", **words.TASKS}
+    chosen = st.selectbox(
+        "What it is", list(labels), key=f"task_{target['name']}", format_func=lambda task: labels[task]
+    )
+    if target["missing"]:
+        st.caption(f"{words.count(target['missing'], 'row')} without a value in this column will be left out.")
+    return None if chosen == DECIDE else cast("Task", chosen)
+
+
+def _columns(dataset: Dataset, target: str) -> list[str] | None:
+    names = [column["name"] for column in dataset["columns"] if column["name"] != target]
+    with st.expander("Columns to learn from", icon=":material/view_column:"):
+        own = st.toggle("Choose them myself", key="own_columns")
+        st.caption("Otherwise all are used, but for those that only number the rows or repeat the target.")
+        if not own:
+            return None
+        return st.multiselect("Columns", names, default=names, key=f"columns_{dataset['id']}_{target}")
+
+
+def _algorithm() -> tuple[str, dict[str, Any], int]:
+    algorithms = [each for each in session.api().algorithms.list() if not each.get("error")]
+    with st.expander("Algorithm and settings", icon=":material/tune:"):
+        algorithm = st.selectbox(
+            "Algorithm", algorithms, key="algorithm", format_func=lambda a: a.get("title") or a["name"]
+        )
+        values = _hyperparameters(algorithm)
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key="seed", help="The same data, settings and seed give the same model."
+        )
+    return algorithm["name"], values, int(seed)
+
+
+def _hyperparameters(algorithm: Algorithm) -> dict[str, Any]:
+    """What differs from the defaults."""
+    properties = algorithm["hyperparameters"].get("properties", {})
+    values: dict[str, Any] = {}
+    for place, (name, schema) in enumerate(properties.items()):
+        if place % 3 == 0:
+            columns = st.columns(3)
+        with columns[place % 3]:
+            value = form_value(name, schema, schema.get("default"), key=f"hyper_{algorithm['name']}_{name}")
+        if value is not None and value != schema.get("default"):
+            values[name] = value
+    return values
