@@ -1,6 +1,5 @@
 """A real MLflow server, started once for the tests of one pytest process."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -55,7 +54,7 @@ def start_mlflow(home: Path) -> Mlflow:
     with (home / "mlflow.log").open("ab") as log:
         process = subprocess.Popen(
             server.command_line(settings, APPLICATION),
-            env={**os.environ, **server.environment(settings)},
+            env=server.environment(settings),
             stdout=log,
             stderr=log,
             cwd=home,

@@ -1,21 +1,18 @@
 """The MLflow server as one process of ours: its files, its environment, its command line."""
 
-import ctypes
 import os
 import secrets
-import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from backend.registry.mlflow_sign_in import SERVICE_NAME
 from backend.registry.mlflow_token import ensure_service_token
-from backend.settings import REPOSITORY, Settings
+from backend.settings import REPOSITORY, Settings, inherited
 
 HOST = "127.0.0.1"
 AUTHORIZATION = "backend.registry.mlflow_app:authorize"
-_PR_SET_PDEATHSIG = 1
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
 
 # What MLflow's own `server` command would hand to the server process that it starts. Set here, uvicorn runs MLflow's app in the
 # one process that the supervisor knows, and nothing stays behind when that one ends.
@@ -37,12 +34,11 @@ _SAFE = {
 }
 
 
-def run(settings: Settings, application: str, inherited: Mapping[str, str]) -> NoReturn:
-    """Become the MLflow server, and end when the parent process does."""
+def run(settings: Settings, application: str) -> NoReturn:
+    """Become the MLflow server: the process stays the same one, and so does what ends it with its parent."""
     prepare(settings)
-    _end_with_parent()
     command = command_line(settings, application)
-    os.execve(command[0], command, {**inherited, **environment(settings)})  # noqa: S606 - our own interpreter
+    os.execve(command[0], command, environment(settings))  # noqa: S606 - our own interpreter
 
 
 def prepare(settings: Settings) -> None:
@@ -66,10 +62,11 @@ def command_line(settings: Settings, application: str) -> list[str]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables of the server process, over those that it inherits."""
+    """Every variable of the server process; what else this one was given stays here."""
     chosen = settings.model_dump(exclude_defaults=True)
     hosts = [f"{name}:{settings.mlflow_port}" for name in (HOST, "localhost")]
     return {
+        **inherited(_KEPT),
         **{f"SIGNET_{name.upper()}": str(value) for name, value in chosen.items()},
         "SIGNET_HOME": str(settings.home),
         **_SAFE,
@@ -110,9 +107,3 @@ def _write_private(path: Path, text: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(text, "utf-8")
     draft.replace(path)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel (Linux) to stop this process when its parent dies, by whatever signal; it outlives `exec`."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

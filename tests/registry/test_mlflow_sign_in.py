@@ -1,6 +1,5 @@
 """The door of MLflow: what is remembered, for how long, and what a role may ask for."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -26,8 +25,8 @@ class People:
 
 
 @pytest.fixture
-def people() -> Iterator[People]:
-    yield People({"Basic ada": "scientist"})
+def people() -> People:
+    return People({"Basic ada": "scientist"})
 
 
 def test_a_good_credential_is_remembered_and_a_bad_one_is_not(people: People) -> None:
