@@ -20,6 +20,8 @@ from backend.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [path for folder in ("backend", "frontend", "client") for path in sorted((ROOT / folder).rglob("*.py"))]
+# A revision of the schema is a record, as long as what it records.
+FUNCTIONS = [path for path in MODULES if "versions" not in path.parts]
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
 VAGUE = {"service", "manager", "handler", "helper", "helpers", "util", "utils", "common", "base", "core", "impl"}
 
@@ -41,7 +43,7 @@ def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_and_functions_stay_small(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     long = [
