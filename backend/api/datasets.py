@@ -20,9 +20,14 @@ _UPLOAD = {
     "required": ["file"],
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "CSV, Parquet or Excel"},
+        # What the content settles needs no option.
         "name": {"type": "string", "maxLength": 100, "description": "Shown to people; the file's name where absent"},
-        "header": {"type": "boolean", "default": True, "description": "false: the first row is data, not names"},
-        "sheet": {"type": "string", "description": "The sheet of a workbook; the first where absent"},
+        "header": {"type": "boolean", "description": "false: the first row is data, not names"},
+        "delimiter": {"type": "string", "enum": [",", ";", "tab", "|"]},
+        "encoding": {"type": "string", "description": "Such as utf-8 or cp1252"},
+        "sheet": {"type": "string", "description": "Name of a workbook's sheet, or its place counted from 1"},
+        "decimal": {"type": "string", "enum": [".", ","]},
+        "day_first": {"type": "boolean", "description": "Whether 01/02/2020 is in February"},
     },
 }
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from backend.algorithms.catalog import list_algorithms
-from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints, Query
+from backend.datasets.store import get_dataset
 from backend.identity.principal import Permission, Principal
 from backend.training import jobs
 from backend.training.tables import Job
@@ -56,10 +56,14 @@ class JobList(Answer):
     items: list[JobAnswer]
 
 
+class PlotList(Answer):
+    plots: list[dict[str, Any]] = Field(description="`name`, `title`, `form` and the points to draw")
+
+
 class JobQuery(Query):
-    state: State | None = None
     model: str | None = None
     limit: int = Field(100, ge=1, le=1000)
+    offset: int = Field(0, ge=0)
 
 
 class AlgorithmAnswer(Answer):
@@ -83,13 +87,14 @@ def read_algorithms() -> dict[str, object]:
 @endpoints.post("/v1/jobs", access=Permission.RUN_JOBS, answer=JobAnswer, status=202)
 def create_job(actor: Principal, body: NewJob) -> Job:
     """Train in the background. The answer means that the job is kept, whatever happens to the machine."""
-    return jobs.create_job(actor.username, **body.model_dump())
+    wish = body.model_dump(exclude={"dataset_id"})
+    return jobs.create_job(actor.username, get_dataset(body.dataset_id), jobs.Wish(**wish))
 
 
 @endpoints.get("/v1/jobs", access=Permission.READ_JOBS, answer=JobList)
 def list_jobs(query: JobQuery) -> dict[str, object]:
     """Jobs, the newest first."""
-    return {"items": jobs.list_jobs(state=query.state, model=query.model, limit=query.limit)}
+    return {"items": jobs.list_jobs(model=query.model, limit=query.limit, offset=query.offset)}
 
 
 @endpoints.get("/v1/jobs/{job_id}", access=Permission.READ_JOBS, answer=JobAnswer)
@@ -98,10 +103,10 @@ def read_job(job_id: str) -> Job:
     return jobs.get_job(job_id)
 
 
-@endpoints.get("/v1/jobs/{job_id}/plots", access=Permission.READ_JOBS)
-def read_job_plots(job_id: str, platform: Platform) -> dict[str, Any]:
+@endpoints.get("/v1/jobs/{job_id}/plots", access=Permission.READ_JOBS, answer=PlotList)
+def read_job_plots(job_id: str) -> dict[str, object]:
     """The evaluation on the hold-out rows as data: curves, confusion matrix, residuals, feature importance."""
-    return jobs.read_plots(platform.settings, jobs.get_job(job_id))
+    return {"plots": jobs.get_plots(job_id)}
 
 
 @endpoints.post("/v1/jobs/{job_id}/cancel", access=Permission.RUN_JOBS, answer=JobAnswer, status=202)

@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 from flask import Request
 
 from backend.datasets.options import ReadOptions
-from backend.errors import Invalid, Malformed, TooLarge, UnsupportedMediaType
+from backend.errors import Malformed, TooLarge, UnsupportedMediaType
 from backend.settings import Settings
 
 # The parts around the file: names and options are short.
@@ -41,7 +41,4 @@ def read_upload(request: Request, settings: Settings) -> Upload:
 
 
 def _options(request: Request) -> ReadOptions:
-    header = request.form.get("header", "true").strip().lower()
-    if header not in {"true", "false"}:
-        raise Invalid("'header' is either true or false.")
-    return ReadOptions(header=header == "true", sheet=request.form.get("sheet") or None)
+    return ReadOptions.from_text({key: value for key, value in request.form.items() if key != "name"})
