@@ -57,7 +57,7 @@ def show(context: Context, *, as_json: bool) -> None:
     table = Table("username", "role", "state", "created")
     for person in people:
         table.add_row(*(person[field] for field in ("username", "role", "state", "created_at")))
-    Console().print(table)
+    Console(markup=False, highlight=False).print(table)
 
 
 @user.command()
