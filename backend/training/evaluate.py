@@ -81,6 +81,12 @@ def _log_loss(judged: Judged) -> float:
     return float(metrics.log_loss(judged.truth, _proba(judged), labels=range(len(judged.classes))))
 
 
+def _r2(judged: Judged) -> float:
+    """The share of the target's variance that is explained; none where it does not vary."""
+    spread = float(np.sum((judged.truth - np.mean(judged.truth)) ** 2))
+    return 1 - float(np.sum((judged.truth - judged.predicted) ** 2)) / spread if spread else float("nan")
+
+
 _CLASSIFICATION: Mapping[str, Callable[[Judged], float]] = {
     "roc_auc": lambda j: _mean_over_classes(j, metrics.roc_auc_score),
     "pr_auc": lambda j: _mean_over_classes(j, metrics.average_precision_score),
@@ -93,6 +99,6 @@ _CLASSIFICATION: Mapping[str, Callable[[Judged], float]] = {
 _REGRESSION: Mapping[str, Callable[[Judged], float]] = {
     "rmse": lambda j: metrics.root_mean_squared_error(j.truth, j.predicted),
     "mae": lambda j: metrics.mean_absolute_error(j.truth, j.predicted),
-    "r2": lambda j: metrics.r2_score(j.truth, j.predicted),
+    "r2": _r2,
     "median_ae": lambda j: metrics.median_absolute_error(j.truth, j.predicted),
 }

@@ -10,13 +10,16 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _NICE = 5
+# How the C++ runtime, OpenBLAS, OpenMP, Arrow and Python say it; a thread that cannot be started found no room for its stack.
 _OUT_OF_MEMORY_SIGNS = (
     "bad_alloc",
     "cannot allocate memory",
     "failed to allocate",
-    "out of memory",
+    "memory allocation still failed",
     "memoryerror",
-    "malloc of size",
+    "out of memory",
+    "resource temporarily unavailable",
+    "thread creation failed",
 )
 
 
