@@ -1,0 +1,143 @@
+"""The training worker: takes one job after the other and sees it trained, logged and registered."""
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.app import create_storage
+from backend.database import db
+from backend.registry.mlflow_token import read_service_token
+from backend.registry.registration import register
+from backend.settings import Settings, load_settings
+from backend.training import lease
+from backend.training.execution import job_folder
+from backend.training.jobs import live_jobs
+from backend.training.journey import PATIENCE_SECONDS, Journey, Registration, Tracking, remove_folder
+from backend.training.keeper import Keeper
+from backend.training.mlflow_http import MlflowHttp
+from backend.training.signals import on_end_signal
+from backend.training.tables import Job
+from backend.training.tracking import DatasetFacts, log_run
+
+POLL_SECONDS = 0.5
+_RETRY_SECONDS = 1.0
+_SWEEP_SECONDS = 600.0
+
+_log = logging.getLogger("signet.worker")
+
+
+class Worker:
+    """Works until it is told to stop; any number may share a database, and each has one job at a time."""
+
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        tracking: Tracking,
+        registration: Registration,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._app, self._settings = app, settings
+        self._name = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._journey = Journey(settings, self.transaction, self._name, tracking, registration, patience)
+        self._stopping = threading.Event()
+        self._keeper: Keeper | None = None
+        self._swept_at = -_SWEEP_SECONDS
+
+    def run(self) -> None:
+        """Take jobs in the order in which they were queued; call it in the main thread, to which training processes are tied."""
+        while not self._stopping.is_set():
+            try:
+                job = self._claim()
+                if job is None:
+                    self._stopping.wait(POLL_SECONDS)
+                else:
+                    self._work(job)
+            except SQLAlchemyError as error:
+                _log.warning("the database does not answer: %s", error)
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def stop(self) -> None:
+        """End soon, from any thread; a job in work goes back to the queue."""
+        self._stopping.set()
+        if keeper := self._keeper:
+            keeper.end("stopped")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A database session of its own, committed unless an error leaves it."""
+        with self._app.app_context():
+            yield
+            db.session.commit()
+
+    def _claim(self) -> Job | None:
+        self._sweep()
+        with self.transaction():
+            if not lease.is_work_waiting():
+                return None
+        with self.transaction():
+            return lease.claim(self._name)
+
+    def _work(self, job: Job) -> None:
+        _log.info("job %s of model %s begins (claim %s)", job.id, job.model, job.claims)
+        try:
+            with Keeper(self.transaction, job.id, self._name) as self._keeper:
+                if self._stopping.is_set():
+                    self._keeper.end("stopped")
+                self._journey.take(job, self._keeper)
+        finally:
+            self._keeper = None
+
+    def _sweep(self) -> None:
+        """Now and then, remove what jobs that have ended left on the disk."""
+        if time.monotonic() - self._swept_at < _SWEEP_SECONDS:
+            return
+        self._swept_at = time.monotonic()
+        jobs = job_folder(self._settings, "")
+        found = {folder.name for folder in jobs.iterdir()} if jobs.is_dir() else set()
+        with self.transaction():
+            ended = found - live_jobs()
+        for job_id in ended:
+            remove_folder(self._settings, job_id)
+
+
+def make_worker(settings: Settings) -> Worker:
+    """A worker over the platform's own database, MLflow and registry."""
+    mlflow = MlflowHttp(settings.mlflow, lambda: read_service_token(settings))
+
+    def tracking(job: Job, dataset: DatasetFacts, result_folder: Path, check: Callable[[], None]) -> str:
+        return log_run(mlflow, job, dataset, result_folder, check=check)
+
+    def registration(job: Job, run_id: str, result_folder: Path) -> str:
+        return str(register(settings, job=job, run_id=run_id, result_folder=result_folder).version)
+
+    return Worker(create_storage(settings), settings, tracking, registration)
+
+
+def run(settings: Settings) -> None:
+    """Work until told to end by SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # It would tell of every request.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    worker = make_worker(settings)
+    on_end_signal(worker.stop)
+    worker.run()
+
+
+def main() -> int:
+    run(load_settings())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
