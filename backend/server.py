@@ -100,6 +100,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "accesslog": None,
             "logger_class": OneLineLogger,
             "proc_name": "signet-api",
+            "pre_request": _pre_request,
             "when_ready": _when_ready,
             "post_fork": _post_fork,
             "post_worker_init": _post_worker_init,
@@ -192,6 +193,13 @@ def _connections(threads: int) -> int:
     """How many connections a worker may hold, well under the files it may open: to run out would end it."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(2 * threads, min(1000, files // 2))
+
+
+def _pre_request(_worker: Any, request: Any) -> None:
+    """Take no body whose end depends on a coding that the next reader may understand differently."""
+    for name, value in request.headers:
+        if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
+            raise framing.UnsupportedTransferCoding(value)
 
 
 def _when_ready(server: Any) -> None:

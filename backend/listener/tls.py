@@ -48,22 +48,29 @@ class Allowance:
 
 
 class ListenerContext(ssl.SSLContext):
-    """A server's TLS context that also knows the deadlines of its connections."""
+    """A server's TLS context that also knows the deadlines of its connections, and whether it can be used again."""
 
     deadlines: Deadlines
+    spent = False
 
 
 class BoundedSocket(ssl.SSLSocket):
     """A TLS connection on which no wait lasts longer than the peer's allowance; past it, TimeoutError."""
 
-    _reading: Allowance
-    _writing: Allowance
+    _reading: Allowance | None = None  # none before the handshake: Python looks into a socket that is already gone
+    _writing: Allowance | None = None
     misframed = False  # a body was cut or wrongly framed: what follows on this connection cannot be told from it
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
-        self._begin()
-        self.settimeout(self._deadlines.handshake)
+        context = self._own_context
+        self._reading = self._writing = Allowance(0, float("inf"))  # no goodbye for a handshake that fails
+        self.settimeout(context.deadlines.handshake)
         super().do_handshake(block)
+        self._begin()
+        # OpenSSL keeps the sessions of TLS 1.2 in their context, and Python cannot tell it not to.
+        context.spent = context.spent or self.version() == "TLSv1.2"
+        if self.session_reused:
+            raise ssl.SSLError("a session was resumed, which skips the verification of its certificate")
 
     def setblocking(self, flag: bool, /) -> None:  # noqa: FBT001
         """The server makes a connection blocking as a request begins on it, and so do its allowances begin."""
@@ -72,52 +79,54 @@ class BoundedSocket(ssl.SSLSocket):
             self._begin()
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        data = self._within(self._reading, super().recv, buflen, flags)
-        self._reading.earn(len(data))
-        return data
+        return self._within(self._reading, len, super().recv, buflen, flags)
 
     def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]  # the server sends nothing but bytes
-        sent = self._within(self._writing, super().send, data, flags)
-        self._writing.earn(sent)
-        return sent
+        return self._within(self._writing, int, super().send, data, flags)
 
     def shutdown(self, how: int, /) -> None:
         """End our side with TLS's own goodbye, then give the peer a short while to read and to close."""
         with suppress(OSError, ValueError):
             self.settimeout(0)
             self.unwrap()
-        if self._reading.left > 0:
-            self._reading = Allowance(self._deadlines.linger, float("inf"))
+        if self._reading and self._reading.left > 0:
+            self._reading = Allowance(self._own_context.deadlines.linger, float("inf"))
         super().shutdown(how)
 
     @property
-    def _deadlines(self) -> Deadlines:
-        return cast(ListenerContext, self.context).deadlines
+    def _own_context(self) -> ListenerContext:
+        return cast(ListenerContext, self.context)
 
     def _begin(self) -> None:
-        limits = self._deadlines
+        limits = self._own_context.deadlines
         self._reading = Allowance(limits.stall, limits.bytes_per_second)
         self._writing = Allowance(limits.stall, limits.bytes_per_second)
 
     def _within(
         self,
-        allowance: Allowance,
+        allowance: Allowance | None,
+        moved: Callable[[Result], int],
         operation: Callable[Arguments, Result],
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result:
+        """The result of one read or write, its waiting paid from the allowance and its bytes credited to it."""
+        if allowance is None:
+            return operation(*arguments, **named)
         if allowance.left <= 0:
             raise TimeoutError("the peer kept the server waiting for too long")
         self.settimeout(allowance.left)
         started = time.monotonic()
         try:
-            return operation(*arguments, **named)
+            result = operation(*arguments, **named)
         finally:
             allowance.spend(time.monotonic() - started)
+        allowance.earn(moved(result))
+        return result
 
 
 class Listener:
-    """The context for new connections, built again when its files change; never while they stay."""
+    """The context for new connections, built again when its files change or a session might be resumed in it."""
 
     def __init__(self, certs: Path, deadlines: Deadlines) -> None:
         self._chain, self._key = certs / "server.pem", certs / "server.key"
@@ -133,7 +142,7 @@ class Listener:
         built = self._built
         try:
             state = self._state()
-            if built is None or built[0] != state:
+            if built is None or built[0] != state or built[1].spent:
                 built = self._built = (state, self._build())
         except OSError as error:  # ssl.SSLError is one too: certificate and key do not match
             if built is None:

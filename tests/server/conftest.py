@@ -72,7 +72,8 @@ class Running:
             return read_all(connection)
 
     def worker(self) -> psutil.Process:
-        return psutil.Process(self.process.pid).children()[0]
+        (only,) = psutil.Process(self.process.pid).children()
+        return only
 
     def stop(self) -> None:
         if self.process.poll() is None:

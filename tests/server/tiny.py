@@ -1,14 +1,13 @@
-"""A small app behind the real server: `python -m tests.server.tiny <home> <port>`."""
+"""A small app behind the real server: `python -m tests.server.tiny <home> <port> <threads>`."""
 
 import sys
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 
-from backend.errors import Malformed, RequestTimeout
+from backend.errors import RequestTimeout, SignetError
 from backend.listener.tls import Deadlines
 from backend.listener.wsgi import CLIENT_CERTIFICATE
 from backend.server import serve
@@ -17,64 +16,69 @@ from backend.settings import Settings
 DEADLINES = Deadlines(handshake=1.0, stall=1.0, linger=0.5)
 
 
-def create_app(settings: Settings) -> Any:
-    """A few endpoints, each of which shows one thing that the server does."""
+def index() -> str:
+    return "here"
+
+
+def seen() -> Response:
+    certificate = request.environ[CLIENT_CERTIFICATE]
+    return jsonify(
+        scheme=request.scheme,
+        script=request.script_root,
+        headers=sorted(request.headers.keys()),
+        certificate=certificate and certificate.hex(),
+    )
+
+
+def body() -> Response:
+    received = 0
+    while chunk := request.stream.read(64 * 1024):
+        received += len(chunk)
+    return jsonify(received=received)
+
+
+def lines() -> Response:
+    return jsonify(lines=[line.decode() for line in request.environ["wsgi.input"]])
+
+
+def refused() -> tuple[str, int]:
+    return "too large", 413
+
+
+def large() -> bytes:
+    return bytes(64 * 1024 * 1024)
+
+
+def slow() -> str:
+    """An answer that the test lets go."""
+    home = current_app.config["HOME"]
+    (home / "begun").touch()
+    while not (home / "go-on").exists():
+        time.sleep(0.02)
+    return "done"
+
+
+def failed(error: SignetError) -> tuple[str, int]:
+    (current_app.config["HOME"] / "failed").write_text(str(error.cause))
+    return error.detail, 408 if isinstance(error, RequestTimeout) else 400
+
+
+def create_app(settings: Settings) -> WSGIApplication:
     app = Flask("tiny", static_folder=None)
+    app.config["HOME"] = settings.home
+    app.add_url_rule("/", view_func=index)
+    for view in (seen, large, slow):
+        app.add_url_rule(f"/{view.__name__}", view_func=view)
+    for view in (body, lines, refused):
+        app.add_url_rule(f"/{view.__name__}", view_func=view, methods=["POST"])
+    app.register_error_handler(SignetError, failed)
 
-    @app.get("/")
-    def index() -> str:
-        return "here"
-
-    @app.get("/seen")
-    def seen() -> Response:
-        certificate = request.environ[CLIENT_CERTIFICATE]
-        return jsonify(
-            scheme=request.scheme,
-            script=request.script_root,
-            headers=sorted(request.headers.keys()),
-            certificate=certificate and certificate.hex(),
-        )
-
-    @app.post("/body")
-    def body() -> Response:
-        received = 0
-        while chunk := request.stream.read(64 * 1024):
-            received += len(chunk)
-        return jsonify(received=received)
-
-    @app.post("/lines")
-    def lines() -> Response:
-        return jsonify(lines=[line.decode() for line in request.environ["wsgi.input"]])
-
-    @app.post("/refused")
-    def refused() -> tuple[str, int]:
-        return "too large", 413
-
-    @app.get("/large")
-    def large() -> bytes:
-        return bytes(64 * 1024 * 1024)
-
-    @app.get("/slow")
-    def slow() -> str:
-        (settings.home / "begun").touch()
-        while not (settings.home / "go-on").exists():
-            time.sleep(0.02)
-        return "done"
-
-    app.register_error_handler(RequestTimeout, lambda error: (error.detail, 408))
-    app.register_error_handler(Malformed, lambda error: (error.detail, 400))
-    return _breaking(app)
-
-
-def _breaking(app: Flask) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
-    """The app, with one path that fails outside of Flask."""
-
-    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def breaking(environ: WSGIEnvironment, start_response: StartResponse) -> object:
         if environ["PATH_INFO"] == "/broken":
             raise RuntimeError("a secret of the inside")
         return app(environ, start_response)
 
-    return answer
+    return breaking  # type: ignore[return-value]
 
 
 if __name__ == "__main__":

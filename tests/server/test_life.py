@@ -1,0 +1,60 @@
+"""Start, drain, death."""
+
+import signal
+import socket
+import threading
+import time
+
+from backend.settings import Settings
+from tests.server.conftest import Running, eventually
+
+
+def test_a_request_in_flight_ends_before_the_server_does(own_server: Running) -> None:
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(own_server.get("/slow")))
+    thread.start()
+    eventually((own_server.home / "begun").exists)
+    own_server.process.send_signal(signal.SIGTERM)
+    eventually(lambda: "Handling signal: term" in own_server.log.read_text())
+    assert own_server.process.poll() is None
+    (own_server.home / "go-on").touch()
+    thread.join(timeout=30)
+    assert answers == [(200, b"done")]
+    assert own_server.process.wait(timeout=30) == 0
+
+
+def test_idle_connections_do_not_hold_up_the_end(own_server: Running) -> None:
+    kept = own_server.http()
+    kept.request("GET", "/")
+    kept.getresponse().read()
+    with socket.create_connection(("127.0.0.1", own_server.port)):
+        started = time.monotonic()
+        own_server.stop()
+        assert time.monotonic() - started < 8
+    kept.close()
+    assert own_server.process.returncode == 0
+    assert "Traceback" not in own_server.log.read_text()
+
+
+def test_a_worker_dies_with_its_arbiter_and_frees_the_port(own_server: Running) -> None:
+    worker = own_server.worker()
+    own_server.process.kill()
+    own_server.process.wait()
+    eventually(lambda: not worker.is_running() or worker.status() == "zombie")
+    with socket.socket() as next_one:
+        next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        eventually(lambda: next_one.bind(("127.0.0.1", own_server.port)) is None)
+
+
+def test_a_killed_worker_is_replaced(own_server: Running) -> None:
+    first = own_server.worker()
+    first.kill()
+    eventually(lambda: not first.is_running())
+    eventually(lambda: own_server.get("/") == (200, b"here"))
+
+
+def test_the_server_makes_its_own_certificates(own_server: Running) -> None:
+    certs = Settings(home=own_server.home).certs
+    assert {"ca.pem", "server.pem", "server.key", "authority", "key-encryption-key"} <= {
+        p.name for p in certs.iterdir()
+    }
