@@ -70,7 +70,7 @@ def detect_format(path: Path, filename: str) -> Format:
         return Format.PARQUET
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return Format.XLS
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _workbook_format(path)
     _refuse_other(head, tail)
     return Format.CSV
