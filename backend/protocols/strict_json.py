@@ -12,12 +12,24 @@ _LONGEST_INTEGER = 400  # digits; float64 ends at 309, so what is longer is an a
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def parse_json(data: bytes, *, missing: bool = False) -> Any:
+def parse_json(data: bytes) -> Any:
     """The value of a UTF-8 JSON text; Malformed says what is wrong.
 
-    Refused: duplicate keys, Infinity, numbers beyond float64, lone surrogates, another encoding, a byte order mark, and
-    nesting deeper than Python reads. A bare NaN is None where `missing` values are allowed, and refused elsewhere.
+    Refused: duplicate keys, NaN and Infinity, numbers beyond float64, lone surrogates, another encoding, a byte order mark, and
+    nesting deeper than Python reads.
     """
+    return _parse(data, _STRICT)
+
+
+def parse_rows(data: bytes) -> Any:
+    """As parse_json, for values that a model's encoder examines one by one afterwards, at twice the speed.
+
+    A bare NaN is None: missing. A number beyond float64 comes out as infinity, which the encoder refuses by the name of its field.
+    """
+    return _parse(data, _ROWS)
+
+
+def _parse(data: bytes, decoder: json.JSONDecoder) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -25,22 +37,25 @@ def parse_json(data: bytes, *, missing: bool = False) -> Any:
     if text.startswith("\ufeff"):
         raise Malformed("The body begins with a byte order mark; send plain UTF-8.")
     try:
-        value = (_LENIENT if missing else _STRICT).decode(text)
+        value = decoder.decode(text)
+        if "\\u" in text:
+            _refuse_surrogates(value)
     except RecursionError as error:
         raise Malformed("The body is nested too deeply.") from error
     except json.JSONDecodeError as error:
         raise Malformed(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
-    if "\\u" in text:
-        _refuse_surrogates(value)
+    except ValueError as error:
+        raise Malformed("A number in the body has too many digits.", cause=str(error)) from error
     return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Malformed(f"The key '{twice[:100]}' appears twice in one object.")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        shown = twice[:100].encode("utf-8", "replace").decode()
+        raise Malformed(f"The key '{shown}' appears twice in one object.")
     return members
 
 
@@ -75,6 +90,5 @@ def _refuse_surrogates(value: object) -> None:
 _STRICT = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_number
 )
-_LENIENT = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_missing_constant, parse_int=_integer, parse_float=_number
-)
+# Without hooks for numbers the C code converts them, which is half of the time of a body of many rows.
+_ROWS = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_missing_constant)

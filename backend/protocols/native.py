@@ -1,0 +1,122 @@
+"""The platform's own prediction protocol: `{"features": ..}` comes in as rows, predictions go out as JSON.
+
+One row is a list of values in order or an object by name; many rows are a list of either kind.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from backend.errors import Malformed, TooLarge
+from backend.protocols.strict_json import parse_rows
+
+Row = Sequence[Any] | Mapping[str, Any]
+
+_KEY = "features"
+_SHAPES = "'features' must be one row (a list of values or an object by name) or a list of such rows"
+_VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
+_BY_NAME: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": _VALUE}
+_IN_ORDER: dict[str, Any] = {"type": "array", "minItems": 1, "items": _VALUE}
+
+REQUEST_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": [_KEY],
+    "additionalProperties": False,
+    "properties": {
+        _KEY: {
+            "description": "One row, in the order of the columns or by name, or a list of rows of one kind",
+            "anyOf": [
+                _BY_NAME,
+                _IN_ORDER,
+                {"type": "array", "minItems": 1, "items": _BY_NAME},
+                {"type": "array", "minItems": 1, "items": _IN_ORDER},
+            ],
+        }
+    },
+}
+
+_SHARES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+_ORIGIN: dict[str, Any] = {
+    "model": {"type": "string"},
+    "version": {"type": "string"},
+    "prediction_id": {"type": "string"},
+}
+ANSWER_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["prediction", *_ORIGIN],
+            "properties": {"prediction": _VALUE, "probabilities": _SHARES, **_ORIGIN},
+        },
+        {
+            "type": "object",
+            "required": ["predictions", *_ORIGIN],
+            "properties": {
+                "predictions": {"type": "array", "items": _VALUE},
+                "probabilities": {"type": "array", "items": _SHARES},
+                **_ORIGIN,
+            },
+        },
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """The rows of a request; `many` says whether it asked with a list of rows."""
+
+    rows: Sequence[Row]
+    many: bool
+
+
+class Predicted(Protocol):
+    """What is read of predictions: one value a row, and one object of probabilities a row for a classifier."""
+
+    @property
+    def values(self) -> list[Any]: ...
+    @property
+    def probabilities(self) -> list[dict[str, float]] | None: ...
+
+
+def parse(body: bytes, *, max_rows: int) -> Question:
+    """The rows of a request body; Malformed says what is wrong with its shape, TooLarge how many rows are too many.
+
+    Whether the values fit is the model's to say. A bare NaN means missing, as null does.
+    """
+    asked = parse_rows(body)
+    if not isinstance(asked, dict):
+        raise Malformed("The request must be a JSON object with 'features'.")
+    if _KEY not in asked:
+        raise Malformed("Missing 'features' in request")
+    unknown = next((name for name in asked if name != _KEY), None)
+    if unknown is not None:
+        raise Malformed(f"Unknown key '{unknown[:80]}' in request; it takes 'features' only.")
+    return _question(asked[_KEY], max_rows)
+
+
+def render(
+    question: Question, predictions: Predicted, *, model: str, version: str, prediction_id: str
+) -> dict[str, Any]:
+    """The answer, in the shape of the question: `prediction` for one row, `predictions` for many."""
+    values, shares = predictions.values, predictions.probabilities
+    answer: dict[str, Any] = {"predictions": values} if question.many else {"prediction": values[0]}
+    if shares is not None:
+        answer["probabilities"] = shares if question.many else shares[0]
+    return {**answer, "model": model, "version": version, "prediction_id": prediction_id}
+
+
+def _question(features: object, max_rows: int) -> Question:
+    if isinstance(features, dict):
+        return Question([features], many=False)
+    if not isinstance(features, list):
+        raise Malformed(f"{_SHAPES}.")
+    if not features:
+        raise Malformed("'features' is empty: it holds neither a row nor a value.")
+    kinds = {type(item) for item in features}
+    if kinds in ({list}, {dict}):
+        if len(features) > max_rows:
+            raise TooLarge(f"{len(features)} rows are more than the {max_rows} that one request may hold.")
+        return Question(features, many=True)
+    if kinds & {list, dict}:
+        raise Malformed("'features' mixes rows and values, or rows in order and rows by name; send one kind.")
+    return Question([features], many=False)

@@ -1,0 +1,68 @@
+"""A version in memory: rows come in, predictions go out, without a database or a network on the way."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from backend.algorithms.bundle import read_bundle
+from backend.algorithms.contract import Algorithm
+from backend.algorithms.encoding import Row, RowEncoder
+from backend.algorithms.manifest import Manifest
+from backend.algorithms.signature import Label, Signature
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One value a row: a label in its own JSON type, or a number (None where the model gives none).
+
+    `probabilities` holds one object a row, class name to share; None for a regression.
+    """
+
+    values: list[Any]
+    probabilities: list[dict[str, float]] | None = None
+
+
+class ServedModel:
+    """One loaded version; safe to share between threads."""
+
+    def __init__(self, model: str, version: int, digest: str, algorithm: Algorithm, signature: Signature) -> None:
+        self.model = model
+        self.version = str(version)
+        self.digest = digest
+        self.signature = signature
+        self._algorithm = algorithm
+        self._encoder = RowEncoder(signature.columns)
+        self._classes = signature.classes
+        self._names = [class_name(label) for label in signature.classes]
+
+    @classmethod
+    def load(cls, model: str, version: int, folder: Path, manifest: Manifest) -> Self:
+        """Verified, loaded and tried with the example that came with it; raises what is wrong with it."""
+        algorithm, signature = read_bundle(folder, manifest)
+        served = cls(model, version, manifest.digest, algorithm, signature)
+        # The first call pays for caches and lazy imports, and a version that cannot predict must not replace one that can.
+        served.predict([signature.example])
+        return served
+
+    def predict(self, rows: Sequence[Row]) -> Predictions:
+        """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
+        matrix = self._encoder.encode(rows)
+        if not self._classes:
+            return Predictions([_finite(value) for value in self._algorithm.predict(matrix).tolist()])
+        shares = self._algorithm.predict_proba(matrix)
+        # The label is the likeliest class by definition, so that the two never contradict each other.
+        values = [self._classes[code] for code in shares.argmax(axis=1).tolist()]
+        names = self._names
+        return Predictions(values, [dict(zip(names, row, strict=True)) for row in shares.tolist()])
+
+
+def class_name(label: Label) -> str:
+    """A class as the key of a JSON object: text as it is, other labels as JSON writes them."""
+    return label if isinstance(label, str) else json.dumps(label)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
