@@ -13,6 +13,7 @@ from backend.api import access, problem, routing
 from backend.api.catalog import ENDPOINTS
 from backend.api.platform import Platform
 from backend.database import db
+from backend.serving.shelf import Shelf
 from backend.settings import Settings
 
 _log = logging.getLogger("signet.access")
@@ -36,8 +37,15 @@ def create_app(settings: Settings) -> Flask:
     Talisman(app, force_https=False, content_security_policy=CONTENT_SECURITY_POLICY, referrer_policy="no-referrer")
     app.before_request(_begin)
     app.after_request(_end)
-    app.extensions["signet"] = Platform(settings=settings)
+    app.extensions["signet"] = Platform(settings=settings, shelf=Shelf(settings, app.app_context))
     routing.install(app, ENDPOINTS)
+    return app
+
+
+def start_app(settings: Settings) -> Flask:
+    """The API as a server process runs it: from now on it follows the aliases. Not before a fork."""
+    app = create_app(settings)
+    app.extensions["signet"].shelf.start()
     return app
 
 

@@ -51,7 +51,9 @@ def _answer(signature: Signature) -> dict[str, Any]:
         probability = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
         own = {"prediction": prediction, "probabilities": probability}
     common = {"model": {"type": "string"}, "version": {"type": "string"}, "prediction_id": {"type": "string"}}
-    many = {"predictions": {"type": "array", "items": {"type": "object", "properties": own}}}
+    many = {
+        f"{name}s" if name == "prediction" else name: {"type": "array", "items": part} for name, part in own.items()
+    }
     return {
         "anyOf": [
             {"type": "object", "required": ["prediction"], "properties": own | common},

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backend.serving.shelf import Shelf
 from backend.settings import Settings
 
 
@@ -10,3 +11,4 @@ class Platform:
     """The parts of the running process."""
 
     settings: Settings
+    shelf: Shelf

@@ -1,6 +1,6 @@
 """Alembic's entry: the connection comes from `upgrade`, the tables from every room."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
@@ -8,7 +8,7 @@ from backend.database import UtcDateTime
 from backend.migrations.tables import METADATA
 
 
-def _render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def _render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """A revision names the database's type, not ours, so that it stays true when ours changes."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 

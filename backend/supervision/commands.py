@@ -50,8 +50,8 @@ def init(context: Context) -> None:
 @pass_context
 def serve(context: Context) -> None:
     """Run the API alone, until SIGTERM."""
-    create_app = importlib.import_module("backend.app").create_app
-    importlib.import_module("backend.server").serve(context.settings, create_app)
+    start_app = importlib.import_module("backend.app").start_app
+    importlib.import_module("backend.server").serve(context.settings, start_app)
 
 
 @click.command()
