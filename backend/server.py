@@ -94,8 +94,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "do_handshake_on_connect": False,
             # No header says who the caller is or how it came: there is no proxy in front of this listener.
             "forwarded_allow_ips": "",
-            "secure_scheme_headers": {},
-            "forwarder_headers": "",
             "control_socket_disable": True,
             "accesslog": None,
             "logger_class": OneLineLogger,

@@ -38,9 +38,12 @@ def test_idle_connections_do_not_hold_up_the_end(own_server: Running) -> None:
 
 def test_a_worker_dies_with_its_arbiter_and_frees_the_port(own_server: Running) -> None:
     worker = own_server.worker()
-    own_server.process.kill()
-    own_server.process.wait()
-    eventually(lambda: not worker.is_running() or worker.status() == "zombie")
+    with own_server.connect() as busy:
+        busy.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually((own_server.home / "begun").exists)
+        own_server.process.kill()
+        own_server.process.wait()
+        eventually(lambda: not worker.is_running() or worker.status() == "zombie", seconds=10)
     with socket.socket() as next_one:
         next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         eventually(lambda: next_one.bind(("127.0.0.1", own_server.port)) is None)
