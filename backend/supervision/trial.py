@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from typing import Any
 
 import httpx
 
@@ -10,8 +11,9 @@ from backend.supervision.places import api_url
 
 MODEL = "iris"
 _DEADLINE_SECONDS = 120.0
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.5
 _ROW = {"features": [5.1, 3.5, 1.4, 0.2]}
+_UNTRAINED = frozenset({"failed", "cancelled"})
 
 
 def wait_until_served(settings: Settings, http: httpx.Client, deadline: float = _DEADLINE_SECONDS) -> str:
@@ -24,10 +26,11 @@ def wait_until_served(settings: Settings, http: httpx.Client, deadline: float = 
     while time.monotonic() < ends:
         with suppress(httpx.HTTPError):  # the API may be starting again at this moment
             bearer = bearer or _sign_in(settings, http, password.read_text("utf-8").strip())
-            if http.post(f"{api_url(settings)}/v1/models/{MODEL}/predict", json=_ROW, headers=bearer).is_success:
+            job = _find_job(settings, http, bearer)
+            if job["state"] in _UNTRAINED:
+                return f"The sample model was not trained: {job['error'] or job['state']}."
+            if job["state"] == "succeeded" and _is_served(settings, http, bearer):
                 return ""
-            if problem := _find_problem(settings, http, bearer):
-                return problem
         time.sleep(_POLL_SECONDS)
     return f"The sample model is not served after {deadline:.0f} s; data/logs/worker.log says how far it is."
 
@@ -38,10 +41,12 @@ def _sign_in(settings: Settings, http: httpx.Client, password: str) -> dict[str,
     return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
 
 
-def _find_problem(settings: Settings, http: httpx.Client, bearer: dict[str, str]) -> str:
-    """Why there will be no sample model; empty while there may be one."""
-    jobs = http.get(f"{api_url(settings)}/v1/jobs", params={"model": MODEL, "limit": 1}, headers=bearer)
-    for job in jobs.json().get("items", []) if jobs.is_success else []:
-        if job["state"] in {"failed", "cancelled"}:
-            return f"The sample model was not trained: {job['error'] or job['state']}."
-    return ""
+def _find_job(settings: Settings, http: httpx.Client, bearer: dict[str, str]) -> dict[str, Any]:
+    """The newest training of the sample."""
+    found = http.get(f"{api_url(settings)}/v1/jobs", params={"model": MODEL, "limit": 1}, headers=bearer)
+    jobs: list[dict[str, Any]] = found.raise_for_status().json()["items"]
+    return jobs[0] if jobs else {"state": "cancelled", "error": "its job is gone"}
+
+
+def _is_served(settings: Settings, http: httpx.Client, bearer: dict[str, str]) -> bool:
+    return http.post(f"{api_url(settings)}/v1/models/{MODEL}/predict", json=_ROW, headers=bearer).is_success

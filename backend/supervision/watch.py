@@ -43,6 +43,7 @@ class Watch(Supervisor):  # type: ignore[misc]  # the library has no types
         # The library forgets subscriptions as it starts, so this is the first moment.
         events.subscribe(events.ProcessLogEvent, self._on_log)
         events.subscribe(events.ProcessStateEvent, self._on_state)
+        self._console.say(f"starting {', '.join(role.name for role in self._roles.values() if not role.once)}")
         for group in sorted(self.process_groups.values()):
             group.transition()  # else the first second passes with nothing started
         super().runforever()

@@ -33,6 +33,7 @@ def api(certs):
     doors = Doors(certs)
     doors.answers["GET /health/ready"] = (200, {})
     doors.answers["POST /login"] = sign_in
+    doors.answers["GET /v1/jobs?model=iris&limit=1"] = job("succeeded")
     doors.answers["POST /predict"] = doors.answers["POST /v1/models/iris/predict"] = predict
     yield doors
     doors.close()
@@ -77,6 +78,10 @@ def predict(headers, body):
     return (200, {"prediction": "setosa"}) if allowed else (401, {"error": "Sign in first"})
 
 
+def job(state, error=None):
+    return 200, {"items": [{"state": state, "error": error}]}
+
+
 def test_says_where_as_whom_and_how(settings, password, capsys):
     assert announce(settings, time.time() - 12) == 0
     where, who, how = capsys.readouterr().out.splitlines()
@@ -97,18 +102,17 @@ def test_first_start_tells_the_password_once(settings, password, capsys):
 
 def test_first_start_waits_for_the_sample_model(settings, password, api, capsys):
     mark_first(settings)
-    tries = iter([(404, {}), (503, {})])
+    states, tries = iter(["queued", "running"]), iter([(503, {})])
+    api.answers["GET /v1/jobs?model=iris&limit=1"] = lambda *_: job(next(states, "succeeded"))
     api.answers["POST /v1/models/iris/predict"] = lambda *request: next(tries, None) or predict(*request)
-    api.answers["GET /v1/jobs?model=iris&limit=1"] = (200, {"items": [{"state": "running", "error": None}]})
     assert announce(settings, time.time()) == 0
-    assert len([what for what, *_ in api.asked if what == "POST /v1/models/iris/predict"]) == 3
+    assert len([what for what, *_ in api.asked if what == "POST /v1/models/iris/predict"]) == 2
     assert len([what for what, *_ in api.asked if what == "POST /login"]) == 1
 
 
 def test_sample_that_cannot_be_trained_is_told_and_stops_nothing(settings, password, api, capsys):
     mark_first(settings)
-    api.answers["POST /v1/models/iris/predict"] = (404, {})
-    api.answers["GET /v1/jobs?model=iris&limit=1"] = (200, {"items": [{"state": "failed", "error": "no memory"}]})
+    api.answers["GET /v1/jobs?model=iris&limit=1"] = job("failed", "no memory")
     assert announce(settings, time.time()) == 0
     assert "The sample model was not trained: no memory." in capsys.readouterr().out
 
