@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.app import create_storage
+from backend.cli.presence import announced
 from backend.database import db
 from backend.registry.mlflow_token import read_service_token
 from backend.registry.registration import register
@@ -131,7 +132,8 @@ def run(settings: Settings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     worker = make_worker(settings)
     on_end_signal(worker.stop)
-    worker.run()
+    with announced(settings):
+        worker.run()
 
 
 def main() -> int:

@@ -57,7 +57,8 @@ def train_in_process(settings: Settings, spec: Spec, keeper: Keeper) -> Result:
     keeper.verify()
     if refusal:
         raise TrainingImpossible(refusal)
-    if status == 0 and (result := find_result(folder)):
+    # Whole or not there: a library that crashes while the process takes leave harms nothing.
+    if result := find_result(folder):
         return result
     words = process.last_words()
     if is_out_of_memory(words):
@@ -74,10 +75,12 @@ def _follow(process: TrainingProcess, keeper: Keeper) -> tuple[int, str]:
             refusal = str(message.get("refused", refusal))
             keeper.step = str(message.get("step", keeper.step))[:32]
             keeper.progress = float(message.get("progress", keeper.progress))
-    finally:
-        keeper.interrupting(None)
+    except BaseException:
         process.kill()
+        raise
+    finally:
         status = process.finish()
+        keeper.interrupting(None)
     return status, refusal
 
 

@@ -146,6 +146,6 @@ def _verify_algorithm(wish: Wish) -> None:
     kind = get_algorithm(wish.algorithm)
     tasks = [wish.task] if wish.task else sorted(kind.tasks)
     try:
-        kind(task=tasks[0], seed=wish.seed, **wish.hyperparameters)
+        kind(task=tasks[0], seed=wish.seed, threads=1, **wish.hyperparameters)
     except TypeError as error:
         raise Invalid("The hyperparameters cannot be used under these names.", cause=repr(error)) from error

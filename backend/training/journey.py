@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.datasets.storage import dataset_path, get_dataset
+from backend.datasets.store import dataset_path, get_dataset
 from backend.errors import NotFound, NotReady, SignetError, TrainingImpossible
 from backend.settings import Settings
 from backend.training import lease
