@@ -19,8 +19,8 @@ from streamlit_authenticator.utilities import Encryptor, LoginError, Validator
 
 from frontend.components.bridge import post_and_reload
 from frontend.cookie import NAME
-from frontend.platform import platform
 from frontend.sessions import SESSIONS
+from frontend.upstream import platform
 
 
 class _Accounts(AuthenticationModel):  # type: ignore[misc]

@@ -51,10 +51,10 @@ def account(entry: SignedIn) -> None:
 
 def sign_in() -> None:
     """The only page of those who are not signed in."""
-    _, middle, _ = st.columns([1, 1.4, 1])
-    with middle, st.container(border=True, key="sign_in_card"):
-        st.image(LOGO, width=150)
-        st.markdown("Sign in to train models and to use them.")
+    st.space("xlarge")
+    with st.container(horizontal_alignment="center"), st.container(border=True, width=420, key="sign_in_card"):
+        st.image(LOGO, width=150, alt="Signet")
+        st.caption("Sign in to train models and to use them.")
         session.sign_in_form()
 
 

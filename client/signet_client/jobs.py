@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from signet_client.connection import Connection
 from signet_client.paths import path
-from signet_client.types import FINAL_STATES, Algorithm, Job, Task
+from signet_client.types import FINAL_STATES, Algorithm, Job, Plots, Task
 
 
 class Jobs:
@@ -52,9 +52,9 @@ class Jobs:
     def get(self, job_id: str) -> Job:
         return cast("Job", self._call("GET", path("v1", "jobs", job_id)))
 
-    def plots(self, job_id: str) -> dict[str, Any]:
+    def plots(self, job_id: str) -> Plots:
         """What the charts of a finished job are drawn from."""
-        return cast("dict[str, Any]", self._call("GET", path("v1", "jobs", job_id, "plots")))
+        return cast("Plots", self._call("GET", path("v1", "jobs", job_id, "plots"))["plots"])
 
     def cancel(self, job_id: str) -> Job:
         return cast("Job", self._call("POST", path("v1", "jobs", job_id, "cancel")))

@@ -22,6 +22,20 @@ class Person(TypedDict):
     permissions: NotRequired[list[str]]
 
 
+class Histogram(TypedDict):
+    """`counts` of rows between neighbouring `edges`."""
+
+    edges: list[Value]
+    counts: list[int]
+
+
+class Counted(TypedDict):
+    """How often a value occurs."""
+
+    value: Value
+    count: int
+
+
 class Column(TypedDict):
     """A dataset's column; `type` is integer, number, boolean, category, text or datetime."""
 
@@ -29,9 +43,14 @@ class Column(TypedDict):
     type: str
     missing: int
     distinct: int
-    minimum: NotRequired[Value]
-    maximum: NotRequired[Value]
+    distinct_is_lower_bound: NotRequired[bool]
+    examples: NotRequired[list[Value]]
+    min: NotRequired[Value]
+    max: NotRequired[Value]
     mean: NotRequired[float | None]
+    std: NotRequired[float | None]
+    histogram: NotRequired[Histogram]
+    top: NotRequired[list[Counted]]
 
 
 class Dataset(TypedDict):
@@ -68,11 +87,28 @@ class Job(TypedDict):
     finished_at: NotRequired[str | None]
 
 
+class Plot(TypedDict):
+    """A chart as data: `form` is lines, points, bars or matrix (which has `labels` and `counts` instead of `series`)."""
+
+    name: str
+    title: str
+    form: str
+    x_label: str
+    y_label: str
+    series: list[dict[str, Any]]
+    labels: NotRequired[list[str]]
+    counts: NotRequired[list[list[int]]]
+
+
+Plots = list[Plot]
+
+
 class Algorithm(TypedDict):
     name: str
     title: NotRequired[str]
     tasks: list[Task]
     hyperparameters: dict[str, Any]
+    error: NotRequired[str | None]
 
 
 class ModelVersion(TypedDict):
@@ -87,6 +123,7 @@ class ModelVersion(TypedDict):
     dataset_id: NotRequired[str]
     job_id: NotRequired[str]
     run_id: NotRequired[str]
+    run_url: NotRequired[str]
     created_at: NotRequired[str]
     created_by: NotRequired[str]
 

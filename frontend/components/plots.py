@@ -89,9 +89,9 @@ def _with_diagonal(plot: Plot, chart: alt.Chart) -> Chart:
 def _bars(plot: Plot) -> Chart:
     frame = _frame(plot).head(15)
     x = alt.X("x:Q", title=plot["x_label"], axis=alt.Axis(format="%"))
-    y = alt.Y("y:N", title=None, sort=None)
+    y = alt.Y("y:N", title=None, sort=None, axis=alt.Axis(labelOverlap=False, labelLimit=160))
     chart = alt.Chart(frame).mark_bar(cornerRadiusEnd=3).encode(x, y, tooltip=["y:N", alt.Tooltip("x:Q", format=".1%")])
-    sized: alt.Chart = chart.properties(height=max(120, 26 * len(frame)))
+    sized: alt.Chart = chart.properties(height=26 * len(frame) + 50)
     return sized
 
 

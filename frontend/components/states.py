@@ -58,7 +58,7 @@ def no_access(title: str) -> None:
 
 def empty(text: str, label: str = "", address: str = "", icon: str = ":material/arrow_forward:") -> None:
     """Why there is nothing here, and the one thing to do about it."""
-    with st.container(border=True, key=f"empty_{address or 'here'}", horizontal_alignment="center"):
+    with st.container(border=True, horizontal_alignment="center"):
         st.markdown(text, text_alignment="center")
         if label:
             link(address, label, icon=icon)

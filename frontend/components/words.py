@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TASKS = {
-    "binary": "Yes or no (two classes)",
+    "binary": "Yes or no",
     "multiclass": "One of several classes",
     "regression": "A number",
 }

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
-from signet_client.types import Dataset
+from signet_client.types import Column, Dataset
 
 from frontend import session
 from frontend.components import links, lists, states, times, words
 from frontend.components.confirm import confirm
 from frontend.components.upload import upload
-
-PROFILE = {
-    "minimum": "Smallest",
-    "maximum": "Largest",
-    "mean": "Mean",
-    "median": "Median",
-    "example": "Example",
-}
 
 
 def show() -> None:
@@ -115,26 +105,36 @@ def _delete(dataset: Dataset) -> None:
 
 
 def _columns(dataset: Dataset) -> None:
-    rows = [_profile(dict(column), dataset["rows"]) for column in dataset["columns"]]
-    shares = st.column_config.ProgressColumn("Missing", format="percent", min_value=0, max_value=1)
-    st.dataframe(rows, hide_index=True, column_config={"Missing": shares}, alt="Profile of each column")
+    shown = {
+        "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        "Spread": st.column_config.BarChartColumn(
+            help="How often small to large values occur, or the most common ones.", y_min=0
+        ),
+    }
+    rows = [_profile(column, dataset["rows"]) for column in dataset["columns"]]
+    st.dataframe(rows, hide_index=True, column_config=shown, placeholder="", alt="Profile of each column")
 
 
-def _profile(column: dict[str, Any], rows: int) -> dict[str, Any]:
-    known = {label: words.number(column[key]) for key, label in PROFILE.items() if column.get(key) is not None}
+def _profile(column: Column, rows: int) -> dict[str, object]:
+    histogram, top = column.get("histogram"), column.get("top", [])
+    more = "+" if column.get("distinct_is_lower_bound") else ""
+    ends = [words.number(end) for end in (column.get("min"), column.get("max")) if end is not None]
+    common = [words.number(each["value"]) for each in top[:3]] or [words.number(v) for v in column.get("examples", [])]
     return {
         "Column": column["name"],
         "Kind": words.TYPES.get(column["type"], column["type"]),
         "Missing": column["missing"] / rows if rows else 0.0,
-        "Different values": column["distinct"],
-        **known,
+        "Different values": f"{column['distinct']:,}{more}",
+        "Spread": histogram["counts"] if histogram else [each["count"] for each in top],
+        "Range": " to ".join(ends),
+        "For example": ", ".join(common),
     }
 
 
 def _preview(dataset: Dataset) -> None:
     with states.loading(300):
         rows = session.api().datasets.preview(dataset["id"], limit=100)
-    st.dataframe(rows, hide_index=True, alt="The first rows of the dataset")
+    st.dataframe(rows, hide_index=True, placeholder="", alt="The first rows of the dataset")
     st.caption(f"The first {len(rows)} of {words.count(dataset['rows'], 'row')}.")
 
 

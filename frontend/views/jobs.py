@@ -48,23 +48,26 @@ def live_list() -> None:
 
 def row(job: Job) -> None:
     """One job in a list."""
-    name, state, when = st.columns([4, 3, 3], vertical_alignment="center")
+    name, state = st.columns([5, 3], vertical_alignment="center")
     with name:
         version = f" {job['model_version']}" if job.get("model_version") else ""
         links.link("jobs", f"{job.get('model', 'model')}{version}", icon=":material/model_training:", id=job["id"])
+        created_at = job.get("created_at")
+        st.caption(f"{states.plain(job.get('created_by', ''))}, {times.local(created_at)}", help=times.utc(created_at))
     with state:
         if job["state"] == "running":
             st.progress(job.get("progress", 0.0), text=_step(job))
         else:
             lists.state_badge(job["state"])
-    created_at = job.get("created_at")
-    when.caption(f"{states.plain(job.get('created_by', ''))}, {times.local(created_at)}", help=times.utc(created_at))
 
 
 def _detail(job: Job) -> None:
     st.header(f"{job.get('model', 'Model')}: predict {job.get('target', '')}", anchor=False)
     if job["state"] not in FINAL_STATES:
         live_job(job["id"])
+        # Outside of what is drawn anew each second, or the question would vanish with it.
+        if session.may("jobs:run") and st.button("Cancel", key="cancel_job", icon=":material/cancel:"):
+            _cancel(job)
         return
     lists.state_badge(job["state"])
     _facts(job)
@@ -87,8 +90,6 @@ def live_job(job_id: str) -> None:
         st.progress(job.get("progress", 0.0), text=_step(job))
         metrics.tiles(job.get("metrics", {}), job.get("task"))
         _warnings(job)
-        if session.may("jobs:run") and st.button("Cancel", key="cancel_job", icon=":material/cancel:"):
-            _cancel(job)
 
 
 def _cancel(job: Job) -> None:

@@ -36,18 +36,17 @@ def champion(model: Model) -> ModelVersion | None:
 
 def row(model: Model) -> None:
     """One model in a list."""
-    name, what, versions = st.columns([4, 4, 2], vertical_alignment="center")
+    name, what = st.columns([3, 5], vertical_alignment="center")
     with name:
         links.link("models", model["name"], icon=":material/deployed_code:", model=model["name"])
     serving = champion(model)
-    if serving:
-        found, task = serving.get("metrics", {}), serving.get("task")
-        best = metrics.headline(found, task)[:2]
-        what.markdown(" · ".join(f"{words.metric(each).label} **{words.number(found[each])}**" for each in best))
-    else:
-        what.caption("No version answers yet.")
-    serves = f", version {serving['version']} answers" if serving else ""
-    versions.caption(f"{words.count(len(model.get('versions', [])), 'version')}{serves}")
+    with what:
+        if serving:
+            found, task = serving.get("metrics", {}), serving.get("task")
+            best = metrics.headline(found, task)[:2]
+            st.markdown(" · ".join(f"{words.metric(each).label} **{words.number(found[each])}**" for each in best))
+        answers = f"version {serving['version']} answers" if serving else "no version answers yet"
+        st.caption(f"{words.count(len(model.get('versions', [])), 'version')}, {answers}")
 
 
 def _detail(model: Model) -> None:
@@ -61,7 +60,7 @@ def _detail(model: Model) -> None:
         index=versions.index(serving) if serving else 0,
         format_func=lambda version: f"Version {version['version']}" + _aliases_in_words(version),
     )
-    other = serving if serving and serving is not chosen else None
+    other = serving if serving and serving["version"] != chosen["version"] else None
     _version(model, chosen, other)
 
 

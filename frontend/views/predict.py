@@ -107,7 +107,7 @@ def _probabilities(answer: Prediction) -> None:
     chart = bars.mark_bar(cornerRadiusEnd=3) + bars.mark_text(align="left", dx=4).encode(
         text=alt.Text("probability:Q", format=".1%")
     )
-    st.altair_chart(chart.properties(height=max(90, 32 * len(frame))), alt="Probability of each class")
+    st.altair_chart(chart.properties(height=34 * len(frame) + 50), alt="Probability of each class")
 
 
 def _curl(model: str, version: str | None, row: dict[str, Value]) -> None:

@@ -93,7 +93,7 @@ def _target(dataset: Dataset) -> str:
 
 def _task(target: Column) -> Task | None:
     guess = words.TASKS[likely_task(target)].lower()
-    labels = {DECIDE: f"Decide for me ({guess})", **words.TASKS}
+    labels = {DECIDE: f"Decide for me: {guess}", **words.TASKS}
     chosen = st.selectbox(
         "What it is", list(labels), key=f"task_{target['name']}", format_func=lambda task: labels[task]
     )

@@ -1,0 +1,139 @@
+"""Signing in and out at the form; sessions that end, are taken over or were never begun."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from frontend import authenticator
+from frontend.sessions import SESSIONS
+from tests.frontend.conftest import MAIN, Browser
+from tests.frontend.stub import PASSWORD, StubPlatform, problem
+
+
+class Posted(Exception):
+    """The page was told to post and to load anew."""
+
+
+@pytest.fixture
+def posted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
+    """What the bridge was told; in a browser its script would do it."""
+    found: list[tuple[str, dict[str, str]]] = []
+
+    def record(address: str, body: dict[str, str] | None = None, *, text: str) -> None:
+        found.append((address, body or {}))
+
+    monkeypatch.setattr(authenticator, "post_and_reload", record)
+    return found
+
+
+def use_form(tab: AppTest, username: str, password: str) -> AppTest:
+    tab.text_input(key="sign_in_username").set_value(username)
+    tab.text_input(key="sign_in_password").set_value(password)
+    return tab.button(key="sign_in_button").click().run()
+
+
+def test_nobody_sees_only_the_form(browser: Browser, stub: StubPlatform) -> None:
+    tab = browser.tab.run()
+    assert [field.label for field in tab.text_input] == ["Username", "Password"]
+    assert not tab.title
+    assert not stub.calls
+
+
+def test_a_good_password_leads_to_a_code_and_nobody_is_signed_in_before_the_cookie(
+    browser: Browser, posted: list[tuple[str, dict[str, str]]]
+) -> None:
+    tab = use_form(browser.tab.run(), " scientist ", PASSWORD)
+    ((address, body),) = posted
+    assert address == "/ui/session"
+    assert "handle" not in tab.session_state
+    assert tab.session_state.get("authentication_status") is None
+    assert "sign_in_password" not in tab.session_state
+    browser.handle = SESSIONS.exchange(body["code"])
+    assert SESSIONS.exchange(body["code"]) is None
+    browser.tab = AppTest.from_file(str(MAIN), default_timeout=30)
+    assert browser.open("home").title[0].value == "Home"
+    assert browser.tab.session_state["roles"] == ["scientist"]
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("scientist", "wrong"), ("nobody", PASSWORD), ("scientist", f"{PASSWORD} ")]
+)
+def test_a_wrong_password_and_an_unknown_user_look_alike(browser: Browser, username: str, password: str) -> None:
+    tab = use_form(browser.tab.run(), username, password)
+    assert [box.value for box in tab.error] == ["Unknown user or wrong password."]
+    assert not tab.title
+
+
+def test_an_empty_form_asks_nobody(browser: Browser, stub: StubPlatform) -> None:
+    tab = use_form(browser.tab.run(), "", "")
+    assert "Type your username" in tab.error[0].value
+    assert not stub.calls
+
+
+def test_a_second_factor_is_asked_for_when_the_platform_wants_it(
+    browser: Browser, stub: StubPlatform, posted: list[tuple[str, dict[str, str]]]
+) -> None:
+    stub.refusals["POST", "/login"] = problem(401, "otp-required", "A code is needed.")
+    tab = use_form(browser.tab.run(), "scientist", PASSWORD)
+    assert tab.text_input(key="sign_in_password").value == PASSWORD
+    stub.refusals.clear()
+    tab.text_input(key="sign_in_otp").set_value("123456")
+    tab.button(key="sign_in_button").click().run()
+    assert posted
+    assert next(body for body in stub.bodies if b"otp" in str(body).encode())["otp"] == "123456"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "text"),
+    [
+        (problem(503, "not-ready", "Still starting."), "Still starting."),
+        (problem(429, "too-many-requests", "x"), "Too many attempts"),
+    ],
+)
+def test_what_the_platform_says_is_shown(browser: Browser, stub: StubPlatform, refusal: object, text: str) -> None:
+    stub.refusals["POST", "/login"] = refusal  # type: ignore[assignment]
+    tab = use_form(browser.tab.run(), "scientist", PASSWORD)
+    assert text in tab.error[0].value
+
+
+def test_a_session_that_the_platform_ended_leads_to_the_form(browser: Browser, stub: StubPlatform) -> None:
+    browser.sign_in("scientist")
+    browser.open("jobs")
+    stub.refusals["GET", "/v1/jobs"] = problem(401, "invalid-token", "The session has ended.")
+    tab = browser.tab.run()
+    assert "session ended" in tab.info[0].value
+    assert tab.text_input(key="sign_in_username").label == "Username"
+    assert SESSIONS.find(browser.handle) is None
+    assert not [key for key in tab.session_state if "token" in str(key)]
+
+
+def test_a_dead_cookie_leads_to_the_form(browser: Browser) -> None:
+    browser.handle = "stale"
+    tab = browser.tab.run()
+    assert "session ended" in tab.info[0].value
+    assert not tab.title
+
+
+def test_a_connection_under_another_cookie_sees_nothing(browser: Browser) -> None:
+    browser.sign_in("scientist")
+    browser.open("jobs")
+    victim, browser.handle = browser.handle, None
+    tab = browser.tab.run()
+    assert not tab.title
+    assert "handle" not in tab.session_state
+    assert SESSIONS.find(victim) is not None
+    SESSIONS.end(victim)
+
+
+def test_signing_out_ends_the_session_here_and_at_the_platform(
+    browser: Browser, stub: StubPlatform, posted: list[tuple[str, dict[str, str]]]
+) -> None:
+    browser.sign_in("scientist")
+    tab = browser.open("home")
+    tab.button(key="sign_out").click().run()
+    assert ("POST", "/logout") in stub.calls
+    assert not stub.sessions
+    assert posted == [("/ui/session/end", {})]
+    assert SESSIONS.find(browser.handle) is None
+    assert not tab.run().title
