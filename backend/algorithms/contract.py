@@ -17,11 +17,15 @@ Vector = NDArray[np.float64] | NDArray[np.int64]
 Validation = tuple[Matrix, Vector]
 Watch = Callable[[float, Mapping[str, float]], None]
 
+SEEDS = 2**31  # XGBoost's own bound
+
 
 class Hyperparameters(BaseModel):
     """What a person may choose before training; a subclass gives each a type, default, title and bounds."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def unwatched(progress: float, metrics: Mapping[str, float]) -> None:
@@ -41,9 +45,11 @@ class Algorithm(ABC):
     hyperparameters_type: ClassVar[type[Hyperparameters]] = Hyperparameters
 
     def __init__(self, *, task: Task, seed: int = 0, threads: int = 1, **hyperparameters: Any) -> None:
-        """Keep the choices; InvalidFields names each hyperparameter that is unknown or out of bounds."""
+        """Keep the choices; InvalidFields names the seed or each hyperparameter that is unknown or out of bounds."""
         if task not in self.tasks:
             raise Invalid(f"The algorithm '{self.name}' does not do {task}; it does {', '.join(sorted(self.tasks))}.")
+        if not 0 <= seed < SEEDS:
+            raise InvalidFields([FieldProblem("seed", f"is not between 0 and {SEEDS - 1}")])
         self.task = task
         self.seed = seed
         self.threads = threads
@@ -79,7 +85,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def predict(self, X: Matrix) -> Vector:
-        """Class codes (int64; the most probable of each row) or numbers (float64); called from several threads at once."""
+        """Class codes (int64; the most probable of each row) or numbers (float64) of one row or more; called from many threads."""
 
     def predict_proba(self, X: Matrix) -> Matrix:
         """Probabilities (rows, n_classes) that sum to 1 in each row; classification only."""

@@ -87,9 +87,8 @@ def saves_and_loads(trial: Trial) -> None:
 
 def leaves_its_input_alone(trial: Trial) -> None:
     data = trial.sample.copy()
-    model = trial.cls(task=trial.task).fit(
-        data.X, data.y, features=data.features, n_classes=data.n_classes, validation=data.validation
-    )
+    model = trial.cls(task=trial.task)
+    model.fit(data.X, data.y, features=data.features, n_classes=data.n_classes, validation=data.validation)
     require(_same_bytes(data.X, trial.sample.X) and _same_bytes(data.y, trial.sample.y), "fit changes X or y")
     held, kept = data.validation, trial.sample.validation
     require(_same_bytes(held[0], kept[0]) and _same_bytes(held[1], kept[1]), "fit changes the validation rows")

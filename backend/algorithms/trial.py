@@ -69,7 +69,8 @@ class Trial:
     def fit(self, watch: Watch = unwatched) -> Algorithm:
         """A new instance, fitted on a copy of the sample."""
         data = self.sample.copy()
-        return self.cls(task=self.task, seed=3).fit(
+        model = self.cls(task=self.task, seed=3)
+        model.fit(
             data.X,
             data.y,
             features=data.features,
@@ -77,6 +78,7 @@ class Trial:
             validation=data.validation,
             watch=watch,
         )
+        return model
 
     def answers(self, model: Algorithm, X: Matrix) -> Matrix:
         """Everything that the model says of these rows: numbers, or probabilities."""
