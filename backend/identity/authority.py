@@ -99,12 +99,15 @@ def _create(settings: Settings, folder: Path) -> None:
     make_private_folder(unfinished)
     authority = Authority.create(now=datetime.now(UTC))
     _write_certificates(authority, unfinished)
-    keys = {"root": authority.root_key, "subscribers-ca": authority.subscribers.key, "server-ca": authority.servers.key}
-    for name, key in keys.items():
-        if key is not None:
-            write_private(unfinished / f"{name}.key", seal(name, key, read_private(encryption_key)))
+    for name, key in _keys(authority).items():
+        write_private(unfinished / f"{name}.key", seal(name, key, read_private(encryption_key)))
     unfinished.rename(folder)
     sync_folder(settings.certs)
+
+
+def _keys(authority: Authority) -> dict[str, ec.EllipticCurvePrivateKey]:
+    root = {"root": authority.root_key} if authority.root_key else {}
+    return root | {"subscribers-ca": authority.subscribers.key, "server-ca": authority.servers.key}
 
 
 def _open(settings: Settings, folder: Path) -> Authority:
