@@ -76,7 +76,11 @@ def transactions(app: Flask) -> Transaction:
 @pytest.fixture
 def spec(tmp_path: Path) -> Spec:
     """A training that takes a moment."""
-    path = tmp_path / "flowers.parquet"
+    return make_spec(tmp_path)
+
+
+def make_spec(folder: Path) -> Spec:
+    path = folder / "flowers.parquet"
     pq.write_table(flowers(), path)
     few = {"n_estimators": 20}
     return Spec("job", str(path), KINDS, target="label", algorithm="xgboost", hyperparameters=few, memory_mb=2048)
