@@ -47,9 +47,10 @@ def free_port() -> int:
         return port
 
 
-def start_mlflow(home: Path) -> Mlflow:
+def start_mlflow(home: Path, port: int | None = None) -> Mlflow:
     """A server over a home of its own, answering; its log is `<home>/mlflow.log`."""
-    settings = Settings(home=home, mlflow_port=free_port())
+    home.mkdir(exist_ok=True)
+    settings = Settings(home=home, mlflow_port=port or free_port())
     server.prepare(settings)
     with (home / "mlflow.log").open("ab") as log:
         process = subprocess.Popen(

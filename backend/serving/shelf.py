@@ -74,6 +74,7 @@ class Shelf:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self._mlflow.close()
 
     def get(self, model: str, *, alias: str | None = None, version: str | None = None) -> ServedModel:
         """The version to predict with, the champion unless said otherwise.

@@ -184,7 +184,7 @@ def test_a_number_that_mlflow_gives_twice_is_no_silent_overwrite(
 def test_without_mlflow_it_is_not_ready_and_nothing_is_recorded(
     settings: Settings, model_name: str, run_id: str, result: Path
 ) -> None:
-    nowhere = settings.model_copy(update={"mlflow_url": "http://127.0.0.1:9"})
+    nowhere = Settings(home=settings.home, mlflow_url="http://127.0.0.1:9")
     with pytest.raises(NotReady, match="does not answer"):
         register(nowhere, job=make_job(model_name), run_id=run_id, result_folder=result)
     assert db.session.scalars(select(ModelVersion)).all() == []
