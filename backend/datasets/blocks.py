@@ -13,7 +13,7 @@ from backend.datasets.quotes import has_doubtful_quotes, has_quotes
 from backend.datasets.strict import BLANK, rewritten, verify_rows_whole
 from backend.errors import DatasetUnreadable
 
-BLOCK = 8 * MEGABYTE  # the longest row, too
+BLOCK = 4 * MEGABYTE  # the longest row, too
 Columns = list[pa.Array]
 T = TypeVar("T")
 

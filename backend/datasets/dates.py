@@ -11,12 +11,16 @@ from backend.datasets.kinds import STORED_AS, UTC_DATETIME
 _PARTS = r"^([0-9]+)[/.-]([0-9]+)[/.-]([0-9]+)"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _HALF_DAY_US = 12 * 3600 * 1_000_000
+_YEAR_1_US, _YEAR_10000_US = -719_162 * 2 * _HALF_DAY_US, 2_932_897 * 2 * _HALF_DAY_US  # days from 1970
 
 
 def parse_dates(values: pa.Array, form: Form) -> pa.Array:
     """Texts of one form as times (microseconds; UTC for the form with a zone); ArrowInvalid for a day that never was."""
     if form is Form.ISO_ZONED:
-        return pc.cast(values, UTC_DATETIME)
+        times = pc.cast(values, UTC_DATETIME)
+        if not is_in_calendar(times):
+            raise pa.ArrowInvalid("a zone moves a date out of the calendar")
+        return times
     if form is Form.ISO:
         return pc.cast(values, STORED_AS["datetime"])
     return _with_clock(_TO_ISO[form](values))
@@ -31,6 +35,12 @@ def first_impossible_date(values: pa.Array, form: Form) -> str | None:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if _is_parsed(values[:middle], form) else (good, middle)
     return str(values[good].as_py())
+
+
+def is_in_calendar(times: pa.Array) -> bool:
+    """Whether all times (microseconds) are in the years 1 to 9999."""
+    ends = pc.min_max(pc.cast(times, pa.int64())).as_py()
+    return ends["min"] is None or (ends["min"] >= _YEAR_1_US and ends["max"] < _YEAR_10000_US)
 
 
 def _is_parsed(values: pa.Array, form: Form) -> bool:

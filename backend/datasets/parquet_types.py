@@ -1,17 +1,16 @@
 """The column types of Parquet files, and how each becomes one of the platform's own without losing anything unsaid."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backend.datasets.dates import is_in_calendar
 from backend.datasets.kinds import STORED_AS, UTC_DATETIME
 from backend.datasets.limits import MAX_BATCH, MAX_CELL, MEGABYTE, cell_too_long
 from backend.errors import DatasetUnreadable, TooLarge
 
 SAFE_DIGITS = 15
-_FIRST_DAY, _LAST_DAY = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def stored_as(name: str, kind: pa.DataType) -> pa.DataType:
@@ -50,8 +49,10 @@ def to_stored(column: pa.Array, field: pa.Field, notes: list[str]) -> pa.Array:
             raise _misfit(field, error) from error
         _note_once(notes, f"Column '{field.name}': times were cut to whole microseconds.")
         stored = pc.cast(column, field.type, safe=False)
-    if pa.types.is_timestamp(field.type):
-        _verify_years(stored, field.name)
+    if pa.types.is_timestamp(field.type) and not is_in_calendar(stored):
+        raise DatasetUnreadable(
+            f"Column '{field.name}' holds dates outside the years 1 to 9999. Correct or empty them."
+        )
     return stored
 
 
@@ -91,16 +92,6 @@ def _verify_texts(column: pa.Array, name: str) -> None:
     used = pc.take(lengths, column.indices) if texts is not column else lengths
     if (pc.sum(used).as_py() or 0) > MAX_BATCH:
         raise TooLarge(f"Column '{name}' holds more than {MAX_BATCH // MEGABYTE} MB of text in a few rows. Remove it.")
-
-
-def _verify_years(stored: pa.Array, name: str) -> None:
-    ends = pc.min_max(pc.cast(stored, pa.int64())).as_py()
-    if ends["min"] is not None and not _in_calendar(ends["min"], ends["max"]):
-        raise DatasetUnreadable(f"Column '{name}' holds dates outside the years 1 to 9999. Correct or empty them.")
-
-
-def _in_calendar(earliest: int, latest: int) -> bool:
-    return earliest >= _FIRST_DAY.timestamp() * 1e6 and latest <= _LAST_DAY.timestamp() * 1e6
 
 
 def _misfit(field: pa.Field, error: Exception) -> DatasetUnreadable:

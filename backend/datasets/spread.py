@@ -86,7 +86,8 @@ class Spread:
         return np.asarray(self._plain(values).to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def _shown(self, value: float) -> Any:
-        if not self._is_time:
+        if not self._is_time or self._ends is None:
             return as_json(value)
-        moment = _EPOCH + timedelta(microseconds=round(value))
+        low, high = self._ends
+        moment = _EPOCH + timedelta(microseconds=min(max(round(value), low), high))
         return (moment if self._is_zoned else moment.replace(tzinfo=None)).isoformat()

@@ -9,7 +9,7 @@ from backend.datasets.limits import MEGABYTE
 from backend.datasets.values import shortened
 
 MOST_VALUES = 1_000_000
-MOST_BYTES = 64 * MEGABYTE
+MOST_BYTES = 16 * MEGABYTE
 MERGE_AT = 131_072
 SORTABLE = 1_000
 
