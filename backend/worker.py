@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from flask import Flask
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.app import create_storage
 from backend.cli.presence import announced
 from backend.database import db
+from backend.logs import configure_logging
 from backend.registry.mlflow_token import read_service_token
 from backend.registry.registration import register
 from backend.settings import Settings, load_settings
@@ -114,10 +115,10 @@ class Worker:
 
 def make_worker(settings: Settings) -> Worker:
     """A worker over the platform's own database, MLflow and registry."""
-    mlflow = MlflowHttp(settings.mlflow, lambda: read_service_token(settings))
 
     def tracking(job: Job, dataset: DatasetFacts, result_folder: Path, check: Callable[[], None]) -> str:
-        return log_run(mlflow, job, dataset, result_folder, check=check)
+        with closing(MlflowHttp(settings.mlflow, lambda: read_service_token(settings))) as mlflow:
+            return log_run(mlflow, job, dataset, result_folder, check=check)
 
     def registration(job: Job, run_id: str, result_folder: Path) -> str:
         return str(register(settings, job=job, run_id=run_id, result_folder=result_folder).version)
@@ -127,7 +128,7 @@ def make_worker(settings: Settings) -> Worker:
 
 def run(settings: Settings) -> None:
     """Work until told to end by SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    configure_logging()
     # It would tell of every request.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     worker = make_worker(settings)

@@ -36,6 +36,9 @@ class MlflowHttp:
         # A proxy from the environment would be handed the token.
         self._http = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
 
+    def close(self) -> None:
+        self._http.close()
+
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """For example `get("experiments/get-by-name", experiment_name="iris")`."""
         return self._json("GET", f"/api/2.0/mlflow/{path}", params=params)

@@ -1,6 +1,7 @@
 """The steps of a training: a spec and a folder come in; the folder `result/` appears, whole or not at all."""
 
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -137,13 +138,24 @@ def _write(
 
 
 def _publish(draft: Path, result: Path) -> None:
-    """Give the result its name at once; one that stands there already is as good, since the same wish gives the same bytes."""
+    """Give the result its name at once, with its bytes on the disk; one that stands there already is as good as this."""
+    for path in (*draft.rglob("*"), draft):
+        _flush(path)
     try:
         draft.rename(result)
     except OSError:
         if not result.is_dir():
             raise
         shutil.rmtree(draft)
+    _flush(result.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _signature(spec: Spec, prepared: Prepared, algorithm: Algorithm) -> Signature:
