@@ -27,9 +27,9 @@ from backend.errors import SignetError
 from backend.identity.authority import ensure_authority, ensure_server_certificate
 from backend.listener.tls import BoundedSocket, Deadlines, Listener
 from backend.listener.wsgi import problem_answer, with_peer
+from backend.logs import FORMAT, TIME, configure_logging
 from backend.settings import Settings
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _GRACE_SECONDS = 20
 _IDLE_SECONDS = 75
 _CHECK_CERTIFICATE_SECONDS = 6 * 3600
@@ -51,7 +51,7 @@ def serve(
     settings: Settings, create_app: Callable[[Settings], WSGIApplication], deadlines: Deadlines | None = None
 ) -> None:
     """Serve the API until SIGTERM, which lets requests in flight end; the app is built in each worker process."""
-    logging.basicConfig(level=logging.INFO, format=_FORMAT)
+    configure_logging()
     ensure_authority(settings)
     Server(settings, create_app, deadlines or Deadlines()).run()
 
@@ -164,7 +164,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
 class OneLineLogger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's log, in our format, with one line for a connection that was cut: anybody can cause those at will."""
 
-    error_fmt, datefmt = _FORMAT, None
+    error_fmt, datefmt = FORMAT, TIME
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         error = sys.exc_info()[1]

@@ -59,6 +59,11 @@ def write_configuration(run: Path, roles: Iterable[Role]) -> Path:
     return path
 
 
+# Unbuffered: a line is seen when it is written, and the last ones before a crash are not lost. Passive: native threads
+# that wait give the processor away.
+_ALWAYS = {"PYTHONUNBUFFERED": 1, "OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def _section(role: Role) -> str:
     text = _ROLE + (_ONCE if role.once else _KEPT)
     return text.format(
@@ -73,8 +78,7 @@ def _section(role: Role) -> str:
 
 def _environment(role: Role) -> str:
     caps = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), role.threads)
-    # Unbuffered: a line is seen when it is written, and the last ones before a crash are not lost.
-    return ",".join(f'{name}="{value}"' for name, value in (caps | {"PYTHONUNBUFFERED": 1}).items())
+    return ",".join(f'{name}="{value}"' for name, value in (caps | _ALWAYS).items())
 
 
 def _command(argv: Iterable[str]) -> str:

@@ -104,6 +104,8 @@ def _environment(threads: int, cache: Path) -> dict[str, str]:
     return {
         **inherited(_INHERITED),
         **dict.fromkeys(_THREADS, str(threads)),
+        # Threads that spin while they wait take the processor from those they wait for, once others work here too.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "MPLCONFIGDIR": str(cache),
         "MPLBACKEND": "agg",
         # Arrow's own allocators reserve memory ahead, which the limit on memory would count.
