@@ -85,3 +85,9 @@ def tell(standing: Standing, console: Console) -> None:
     console.print(table)
     for warning in standing.warnings:
         console.print(f"Note: {warning}", style="yellow")
+    first = standing.model_version == "1"
+    console.print(
+        "It is served at once."
+        if first
+        else "The version that was served so far stays until somebody promotes this one."
+    )

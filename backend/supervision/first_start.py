@@ -8,7 +8,7 @@ import click
 from backend.app import create_storage
 from backend.database import db
 from backend.identity.authority import ensure_authority, ensure_token_key
-from backend.identity.users import INITIAL_PASSWORD, ensure_administrator
+from backend.identity.users import INITIAL_PASSWORD, ensure_administrator, list_users
 from backend.migrations.upgrade import upgrade
 from backend.registry import mlflow_server
 from backend.settings import Settings
@@ -25,7 +25,7 @@ def prepare(settings: Settings) -> None:
     mlflow_server.prepare(settings)
     with create_storage(settings).app_context():
         # Administrator and sample come together or not at all, so that a start that was cut short is repeated whole.
-        if ensure_administrator(settings) is not None:
+        if not list_users():
             _welcome(settings)
         db.session.commit()
         db.engine.dispose()
@@ -35,5 +35,6 @@ def _welcome(settings: Settings) -> None:
     mark_first(settings)
     # Imported only here: scikit-learn takes longest, and no later start needs it.
     importlib.import_module("backend.supervision.sample").enqueue(settings)
+    ensure_administrator(settings)
     password = settings.certs / INITIAL_PASSWORD
     click.echo(f"{settings.home} is set up. Its first administrator is admin, with the password in {password}.")

@@ -59,7 +59,7 @@ class Watch(Supervisor):  # type: ignore[misc]  # the library has no types
         match event:
             case events.ProcessStateStartingEvent():
                 self._console.begin(role.name)
-            case events.ProcessStateStoppingEvent():
+            case events.ProcessStateStoppingEvent() if not role.once:
                 self._console.say(f"stopping {role.name}")
             case events.ProcessStateStoppedEvent():
                 self._clear_away(process)
