@@ -66,4 +66,5 @@ if signed_in is None:
 else:
     st.logo(LOGO, size="large", icon_image=MARK)
     account(signed_in)
+    states.show_said()
     chosen.run()

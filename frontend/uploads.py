@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cache, wraps
+from pathlib import PurePath
 
 from anyio import to_thread
 from signet_client import Refused, SignetError
@@ -89,7 +90,7 @@ async def finish_upload(request: Request, session: SignedIn, owner: str) -> Resp
 
 def _hand_on(session: SignedIn, entry: Incoming, asked: dict[str, str]) -> Dataset:
     options = {key: asked[key] for key in OPTIONS if asked.get(key)}
-    name = asked.get("name") or entry.filename
+    name = asked.get("name") or PurePath(entry.filename).stem or entry.filename
     with entry.path.open("rb") as file:
         return session.signet.datasets.upload(file, name=name, filename=entry.filename, options=options)
 

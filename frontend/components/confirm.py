@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from frontend.components.states import plain, shown_errors
+from frontend.components import states
 
 
 def confirm(title: str, effect: str, act: Callable[[], None], *, verb: str, done: str, typed: str = "") -> None:
@@ -17,14 +17,14 @@ def confirm(title: str, effect: str, act: Callable[[], None], *, verb: str, done
         st.markdown(effect)
         good = True
         if typed:
-            st.markdown(f"Type **{plain(typed)}** to go on.")
+            st.markdown(f"Type **{states.plain(typed)}** to go on.")
             good = st.text_input("Name", key="confirm_typed", autocomplete="off") == typed
-        with st.container(horizontal=True, horizontal_alignment="right"), shown_errors("confirm"):
+        with st.container(horizontal=True, horizontal_alignment="right"), states.shown_errors("confirm"):
             if st.button("Keep as it is", key="confirm_no"):
                 st.rerun()
             if st.button(verb, key="confirm_yes", type="primary", disabled=not good):
                 act()
-                st.toast(done, icon=":material/check:")
+                states.say(done)
                 st.rerun()
 
     question()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import streamlit as st
@@ -22,6 +23,12 @@ def rows(things: Sequence[Thing], draw: Callable[[Thing], None], *, key: str) ->
         for thing in things[(number - 1) * AT_ONCE : number * AT_ONCE]:
             with st.container(border=True):
                 draw(thing)
+
+
+def distinct_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels by id, the same ones told apart by a part of the id: a choice travels to the browser and back as its label."""
+    seen = Counter(labels.values())
+    return {key: label if seen[label] == 1 else f"{label} [{key[:8]}]" for key, label in labels.items()}
 
 
 def state_badge(state: str) -> None:

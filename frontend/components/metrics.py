@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import streamlit as st
 
 from frontend.components import words
+
+SAME = "the same"
 
 
 def headline(metrics: Mapping[str, float], task: str | None) -> list[str]:
@@ -23,15 +26,24 @@ def tiles(metrics: Mapping[str, float], task: str | None, *, against: Mapping[st
     with st.container(horizontal=True, key=f"tiles_{'against' if against else 'alone'}"):
         for name in names:
             known = words.metric(name)
-            delta = metrics[name] - against[name] if against and name in against else None
+            delta = _difference(metrics[name], against.get(name)) if against else None
+            better: Literal["normal", "inverse"] = "normal" if known.more_is_better else "inverse"
             st.metric(
                 known.label,
                 words.number(metrics[name]),
-                None if delta is None else f"{delta:+.4f}",
-                delta_color="normal" if known.more_is_better else "inverse",
+                delta,
+                delta_color="off" if delta == SAME else better,
+                delta_arrow="off" if delta == SAME else "auto",
                 help=known.meaning,
                 border=True,
             )
+
+
+def _difference(value: float, other: float | None) -> str | None:
+    if other is None:
+        return None
+    text = f"{value - other:+.4g}"
+    return SAME if abs(value - other) <= 1e-6 * abs(other) else text
 
 
 def table(metrics: Mapping[str, float]) -> None:

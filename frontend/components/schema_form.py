@@ -12,18 +12,19 @@ Schema = Mapping[str, Any]
 SAFE_INTEGER = 2**53 - 1
 
 
-def form_value(name: str, schema: Schema, default: object, *, key: str) -> object:
-    """Draw the input of one property; what the person chose, None for an empty one."""
+def form_value(name: str, schema: Schema, default: object, *, key: str, empty: str = "missing") -> object:
+    """Draw the input of one property; what the person chose, None for an empty one, which says `empty`."""
     plain = _without_null(schema)
     label = str(plain.get("title") or name)
     about = plain.get("description")
     if "enum" in plain or plain.get("examples"):
-        return _choice(label, plain, default, key, about, free="enum" not in plain)
+        hint = empty if may_be_empty(schema) else "Choose"
+        return _choice(label, plain, default, key, about, hint)
     kind = plain.get("type")
     if kind == "boolean":
-        return _yes_no(label, default, key, about)
+        return _yes_no(label, default, key, about, empty if may_be_empty(schema) else "Choose")
     if kind in {"integer", "number"}:
-        return _number(label, plain, default, key, about)
+        return _number(label, plain, default, key, about, empty)
     text = st.text_input(label, value="" if default is None else str(default), key=key, help=about)
     return text.strip() or None
 
@@ -47,13 +48,15 @@ def _without_null(schema: Schema) -> dict[str, Any]:
     return plain
 
 
-def _choice(label: str, schema: Schema, default: object, key: str, about: str | None, *, free: bool) -> object:
+def _choice(label: str, schema: Schema, default: object, key: str, about: str | None, hint: str) -> object:
     options = [*schema.get("enum", schema.get("examples", []))]
     index = options.index(default) if default in options else None
-    return st.selectbox(label, options, index=index, key=key, help=about, accept_new_options=free, placeholder="Choose")
+    return st.selectbox(
+        label, options, index=index, key=key, help=about, accept_new_options="enum" not in schema, placeholder=hint
+    )
 
 
-def _yes_no(label: str, default: object, key: str, about: str | None) -> object:
+def _yes_no(label: str, default: object, key: str, about: str | None, hint: str) -> object:
     options = [True, False]
     index = options.index(default) if isinstance(default, bool) else None
     return st.selectbox(
@@ -63,11 +66,11 @@ def _yes_no(label: str, default: object, key: str, about: str | None) -> object:
         key=key,
         help=about,
         format_func=lambda value: "Yes" if value else "No",
-        placeholder="Choose",
+        placeholder=hint,
     )
 
 
-def _number(label: str, schema: Schema, default: object, key: str, about: str | None) -> object:
+def _number(label: str, schema: Schema, default: object, key: str, about: str | None, empty: str) -> object:
     # Streamlit wants value, bounds and step all whole or all not.
     cast = int if schema.get("type") == "integer" else float
     value = cast(default) if isinstance(default, int | float) and not isinstance(default, bool) else None
@@ -78,7 +81,7 @@ def _number(label: str, schema: Schema, default: object, key: str, about: str | 
         "step": 1 if cast is int else None,
         "format": "%d" if cast is int else "%g",
     }
-    given: object = st.number_input(label, key=key, help=about, placeholder="missing", **choices)
+    given: object = st.number_input(label, key=key, help=about, placeholder=empty, **choices)
     return given
 
 

@@ -71,6 +71,17 @@ def loading(height: int = 120) -> Iterator[None]:
         yield
 
 
+def say(text: str) -> None:
+    """Keep what was done for the next run, because a run that begins anew takes its messages along."""
+    st.session_state["said"] = text
+
+
+def show_said() -> None:
+    """What the last run had to say."""
+    if text := st.session_state.pop("said", ""):
+        st.toast(text, icon=":material/check:")
+
+
 def plain(text: object) -> str:
     """Text of other people as it is, with nothing in it that Markdown would act on."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:&])", r"\\\1", str(text))

@@ -50,7 +50,7 @@ def row(job: Job) -> None:
     """One job in a list."""
     name, state = st.columns([5, 3], vertical_alignment="center")
     with name:
-        version = f" {job['model_version']}" if job.get("model_version") else ""
+        version = f", version {job['model_version']}" if job.get("model_version") else ""
         links.link("jobs", f"{job.get('model', 'model')}{version}", icon=":material/model_training:", id=job["id"])
         created_at = job.get("created_at")
         st.caption(f"{states.plain(job.get('created_by', ''))}, {times.local(created_at)}", help=times.utc(created_at))

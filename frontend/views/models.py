@@ -53,13 +53,16 @@ def _detail(model: Model) -> None:
     st.header(model["name"], anchor=False)
     versions = model.get("versions", [])
     serving = champion(model)
-    chosen = st.selectbox(
+    by_number = {version["version"]: version for version in versions}
+    numbers = list(by_number)
+    number = st.selectbox(
         "Version",
-        versions,
+        numbers,
         key=f"version_{model['name']}",
-        index=versions.index(serving) if serving else 0,
-        format_func=lambda version: f"Version {version['version']}" + _aliases_in_words(version),
+        index=numbers.index(serving["version"]) if serving else 0,
+        format_func=lambda each: f"Version {each}{_aliases_in_words(by_number[each])}",
     )
+    chosen = by_number[number]
     other = serving if serving and serving["version"] != chosen["version"] else None
     _version(model, chosen, other)
 

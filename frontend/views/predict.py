@@ -16,6 +16,8 @@ from frontend.components.schema_form import form_value, may_be_empty
 from frontend.settings import load_settings
 from frontend.views.models import champion
 
+ANSWERING = "answering"
+
 
 def show() -> None:
     with states.loading(200):
@@ -36,15 +38,9 @@ def show() -> None:
 
 
 def _model(found: list[Model]) -> Model:
-    names = [model["name"] for model in found]
-    wanted = links.chosen("model")
-    return st.selectbox(
-        "Model",
-        found,
-        key="model",
-        index=names.index(wanted) if wanted in names else 0,
-        format_func=lambda m: m["name"],
-    )
+    by_name = {model["name"]: model for model in found}
+    names, wanted = list(by_name), links.chosen("model")
+    return by_name[st.selectbox("Model", names, key="model", index=names.index(wanted) if wanted in names else 0)]
 
 
 def _version(model: Model) -> str | None:
@@ -53,13 +49,16 @@ def _version(model: Model) -> str | None:
     now = f" (version {serving['version']})" if serving else ""
     numbers = [version["version"] for version in model.get("versions", [])]
     wanted = links.chosen("version")
-    return st.selectbox(
+    chosen = st.selectbox(
         "Version",
-        [None, *numbers],
+        [ANSWERING, *numbers],
         key=f"version_{model['name']}",
         index=numbers.index(wanted) + 1 if wanted in numbers else 0,
-        format_func=lambda number: f"Version {number}" if number else f"The one that answers everybody{now}",
+        format_func=lambda number: (
+            f"The one that answers everybody{now}" if number == ANSWERING else f"Version {number}"
+        ),
     )
+    return None if chosen == ANSWERING else chosen
 
 
 def _form(model: str, schema: dict[str, Any]) -> dict[str, Value] | None:

@@ -9,10 +9,22 @@ import streamlit as st
 from signet_client.types import Algorithm, Column, Dataset, Task
 
 from frontend import session
-from frontend.components import links, states, words
+from frontend.components import links, lists, states, words
 from frontend.components.schema_form import form_value
 
-LIKELY_TARGETS = ("target", "label", "class", "outcome", "y", "survived", "species", "churn", "default", "price")
+LIKELY_TARGETS = (
+    "target",
+    "outcome",
+    "survived",
+    "species",
+    "churn",
+    "churned",
+    "default",
+    "price",
+    "label",
+    "y",
+    "class",
+)
 DECIDE = "decide"
 
 
@@ -53,21 +65,19 @@ def show() -> None:
 
 
 def _dataset(found: list[Dataset]) -> Dataset:
-    ids = [dataset["id"] for dataset in found]
-    wanted = links.chosen("dataset")
-    return st.selectbox(
-        "Dataset",
-        found,
-        key="dataset",
-        index=ids.index(wanted) if wanted in ids else 0,
-        format_func=lambda d: f"{d['name']} ({words.count(d['rows'], 'row')})",
+    by_id = {dataset["id"]: dataset for dataset in found}
+    labels = lists.distinct_labels(
+        {dataset["id"]: f"{dataset['name']} ({words.count(dataset['rows'], 'row')})" for dataset in found}
     )
+    ids, wanted = list(by_id), links.chosen("dataset")
+    index = ids.index(wanted) if wanted in ids else 0
+    return by_id[st.selectbox("Dataset", ids, key="dataset", index=index, format_func=lambda each: labels[each])]
 
 
-def likely_target(columns: Sequence[Column]) -> int:
+def likely_target(columns: Sequence[Column], dataset: str = "") -> int:
     """The place of the column that people most likely want to predict: by its name, else the last one."""
     names = [column["name"].strip().lower() for column in columns]
-    places = [names.index(name) for name in LIKELY_TARGETS if name in names]
+    places = [names.index(name) for name in (dataset.lower(), *LIKELY_TARGETS) if name in names]
     return places[0] if places else len(names) - 1
 
 
@@ -85,7 +95,7 @@ def _target(dataset: Dataset) -> str:
     return st.selectbox(
         "Column to predict",
         names,
-        index=likely_target(dataset["columns"]),
+        index=likely_target(dataset["columns"], dataset["name"]),
         key=f"target_{dataset['id']}",
         help="The model learns to tell it from the other columns.",
     )
@@ -115,9 +125,11 @@ def _columns(dataset: Dataset, target: str) -> list[str] | None:
 def _algorithm() -> tuple[str, dict[str, Any], int]:
     algorithms = [each for each in session.api().algorithms.list() if not each.get("error")]
     with st.expander("Algorithm and settings", icon=":material/tune:"):
-        algorithm = st.selectbox(
-            "Algorithm", algorithms, key="algorithm", format_func=lambda a: a.get("title") or a["name"]
-        )
+        by_name = {each["name"]: each for each in algorithms}
+        titles = lists.distinct_labels({name: each.get("title") or name for name, each in by_name.items()})
+        algorithm = by_name[
+            st.selectbox("Algorithm", list(by_name), key="algorithm", format_func=lambda name: titles[name])
+        ]
         values = _hyperparameters(algorithm)
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="seed", help="The same data, settings and seed give the same model."
@@ -133,7 +145,9 @@ def _hyperparameters(algorithm: Algorithm) -> dict[str, Any]:
         if place % 3 == 0:
             columns = st.columns(3)
         with columns[place % 3]:
-            value = form_value(name, schema, schema.get("default"), key=f"hyper_{algorithm['name']}_{name}")
+            value = form_value(
+                name, schema, schema.get("default"), key=f"hyper_{algorithm['name']}_{name}", empty="as usual"
+            )
         if value is not None and value != schema.get("default"):
             values[name] = value
     return values

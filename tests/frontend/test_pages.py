@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from frontend.access import PAGES
 from tests.frontend.conftest import Browser
-from tests.frontend.stub import PERMISSIONS, StubPlatform, job, problem
+from tests.frontend.stub import PERMISSIONS, TITANIC, StubPlatform, job, problem
 
 As = Callable[[str], Browser]
 OPENED = [(role, page) for role in PERMISSIONS for page in PAGES]
@@ -198,7 +198,7 @@ def test_promotion_names_object_and_effect(as_role: As, stub: StubPlatform) -> N
     tab = browser.open("models", model="titanic")
     assert "champion" in browser.words() or tab.get("badge")
     assert not [button for button in tab.button if button.key == "promote"]
-    tab.selectbox(key="version_titanic").select_index(0).run()
+    tab.selectbox(key="version_titanic").select("2").run()
     assert tab.metric[0].delta == "+0.0288"
     tab.button(key="promote").click().run()
     assert "version 2 instead of version 1" in browser.words()
@@ -209,7 +209,7 @@ def test_promotion_names_object_and_effect(as_role: As, stub: StubPlatform) -> N
 def test_only_scientists_promote(as_role: As) -> None:
     browser = as_role("expert")
     tab = browser.open("models", model="titanic")
-    tab.selectbox(key="version_titanic").select_index(0).run()
+    tab.selectbox(key="version_titanic").select("2").run()
     assert not [button for button in tab.button if button.key == "promote"]
 
 
@@ -241,3 +241,12 @@ def test_predict_names_the_field_that_the_model_refuses(as_role: As) -> None:
     tab.number_input(key="in_titanic_age").set_value(13)
     tab.button(key="ask_titanic").click().run()
     assert "**age** is unlucky" in tab.error[0].value
+
+
+def test_datasets_of_one_name_are_told_apart(as_role: As, stub: StubPlatform) -> None:
+    stub.datasets = [{**TITANIC, "id": "aaaaaaaa-1"}, {**TITANIC, "id": "bbbbbbbb-2"}]
+    browser = as_role("expert")
+    tab = browser.open("train", dataset="bbbbbbbb-2")
+    assert len(set(tab.selectbox(key="dataset").options)) == 2
+    tab.selectbox(key="target_bbbbbbbb-2").set_value("sex").run()
+    assert tab.selectbox(key="target_bbbbbbbb-2").value == "sex"

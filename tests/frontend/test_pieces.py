@@ -98,6 +98,7 @@ def column(name: str, kind: str, distinct: int) -> Any:
 def test_the_target_is_guessed() -> None:
     assert likely_target([column("a", "number", 9), column("Survived", "integer", 2), column("b", "number", 9)]) == 1
     assert likely_target([column("a", "number", 9), column("b", "number", 9)]) == 1
+    assert likely_target([column("mpg", "number", 9), column("price", "number", 9)], "MPG") == 0
 
 
 @pytest.mark.parametrize(
