@@ -52,6 +52,7 @@ class Platform:
     ui_port: int
     mlflow_port: int
     process: subprocess.Popen[str] = field(init=False, repr=False)
+    reader: threading.Thread = field(init=False, repr=False)
     lines: list[str] = field(default_factory=list, repr=False)
 
     @property
@@ -93,7 +94,8 @@ class Platform:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
         try:
             wait_for(self._is_ready, seconds=READY_SECONDS, what="the platform says that it is ready")
         except AssertionError as error:
@@ -109,12 +111,14 @@ class Platform:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+        self.reader.join()
 
     def kill(self) -> None:
         """What a power cut does to processes: all of them, at once, without a word."""
         for process in self.processes():
             process.kill()
         self.process.wait(timeout=20)
+        self.reader.join()
 
     def processes(self) -> list[psutil.Process]:
         """Every process whose environment names this home, whoever its parent is by now."""
@@ -150,8 +154,9 @@ class Platform:
 
     def _read(self) -> None:
         assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip("\n"))
 
 
 def finished_job(client: httpx.Client, job_id: str, *, seconds: float = 120) -> dict[str, Any]:
