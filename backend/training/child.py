@@ -4,6 +4,7 @@ It reads `spec.json`, reports on standard output, and leaves `result/`. It has n
 library that crashes, hangs or eats memory takes nothing with it.
 """
 
+import importlib
 import os
 import sys
 import traceback
@@ -13,7 +14,6 @@ from backend.errors import SignetError
 from backend.training.limits import cap_memory, die_with, is_out_of_memory, let_others_first, out_of_memory
 from backend.training.reporting import Reporter, private_output
 from backend.training.spec import Spec
-from backend.training.train import train
 
 DONE, CRASHED, REFUSED = 0, 1, 3
 
@@ -26,7 +26,8 @@ def main(folder: Path, parent: int) -> int:
     spec = Spec.read(folder)
     cap_memory(spec.memory_mb)
     try:
-        train(spec, folder, report)
+        # Only now: what it loads takes seconds, in which the worker may die, and this process must not outlive it.
+        importlib.import_module("backend.training.train").train(spec, folder, report)
     except SignetError as error:
         report.refused(error.detail)
         return REFUSED
