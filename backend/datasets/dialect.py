@@ -32,7 +32,7 @@ def find_layout(path: Path, options: ReadOptions) -> Layout:
     with path.open(encoding="utf-8-sig", errors="ignore", newline="") as file:
         sample = file.read(SAMPLE)
         whole = not file.read(1)
-    if not sample.strip("\x00-\x20\x1a"):
+    if not sample.strip(" \t\r\n\f\v\x1a"):
         raise DatasetUnreadable(
             "The file holds only empty lines. Send a table with a header line and at least one row."
         )

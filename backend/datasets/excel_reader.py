@@ -67,7 +67,7 @@ def _chosen(sheets: list[str], wish: str | None) -> str | None:
 def _write(sheet: CalamineSheet, target: str) -> int:
     rows = 0
     with Path(target).open("x", encoding="utf-8", newline="") as file:
-        out = csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+        out = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
         for row in sheet.iter_rows():
             cells = [_text(cell) for cell in row]
             if any(cells):

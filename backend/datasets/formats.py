@@ -52,7 +52,8 @@ PICKLE = "a Python pickle, which can run code when it is read"
 # Protocols 2 to 5 start with a mark; 0 and 1 are text that starts with one of few words and ends with a point.
 BINARY_PICKLE = re.compile(rb"\x80[\x02-\x05]")
 TEXT_PICKLE = re.compile(
-    rb"\((?:[dlt]p\d+\n|i\w+\n)|c(?:copy_reg|__builtin__|builtins|\w+(?:\.\w+)+)\n\w+\n|[\]}]q\x00"
+    rb"\((?:[dlt]p\d+\n|i\w+\n|[IL]-?\d+L?\n|F-?[\d.]+\n|S['\"].*['\"]\n|V.*\np\d+\n|K.[JKMNUXq])"
+    rb"|c(?:copy_reg|__builtin__|builtins|\w+(?:\.\w+)+)\n\w+\n|[\]}]q\x00"
 )
 HTML = re.compile(rb"\s*<(?:!doctype|html|\?xml|table|head|body|!--)", re.IGNORECASE)
 JSON = re.compile(rb"""\s*(?:\{\s*["}]|\[\s*[\[{"\]\d-])""")

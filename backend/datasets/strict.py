@@ -21,7 +21,7 @@ def verify_rows_whole(layout: Layout) -> None:
 def rewritten(layout: Layout, target: Path) -> Layout:
     """The same table with every quote where it belongs: spaces between a delimiter and a quote are gone."""
     with target.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file, delimiter=layout.delimiter, lineterminator="\n")
+        out = csv.writer(file, delimiter=layout.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
         out.writerows(_strict_rows(layout))
     return Layout(target, layout.delimiter, layout.header)
 
