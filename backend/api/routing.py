@@ -69,6 +69,8 @@ class Endpoint:
         return response
 
     def _arguments(self, actor: object) -> dict[str, Any]:
+        if self.accepts and request.mimetype not in self.accepts:
+            raise UnsupportedMediaType(f"Send the body as {' or '.join(self.accepts)}.")
         sources: dict[str, Callable[[], Any]] = {
             "actor": lambda: actor,
             "platform": _platform,

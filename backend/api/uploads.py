@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 from flask import Request
 
 from backend.datasets.options import ReadOptions
-from backend.errors import Malformed, TooLarge, UnsupportedMediaType
+from backend.errors import Malformed, TooLarge
 from backend.settings import Settings
 
 # The parts around the file: names and options are short.
@@ -26,8 +26,6 @@ class Upload:
 
 def read_upload(request: Request, settings: Settings) -> Upload:
     """The `file` part and its options; clear errors for what is missing or too large."""
-    if request.mimetype != "multipart/form-data":
-        raise UnsupportedMediaType("Send the file as multipart/form-data, in a part named 'file'.")
     limit = settings.max_upload_mb * 1024 * 1024 + _FRAMING
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The file is larger than {settings.max_upload_mb} MB.")

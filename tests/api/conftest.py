@@ -1,0 +1,56 @@
+"""Models that the API serves while MLflow is away: the files are here, the aliases are known from before."""
+
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from backend.algorithms.manifest import fingerprint
+from backend.algorithms.signature import Signature
+from backend.database import db
+from backend.registry.files import bundle_folder
+from backend.registry.known_aliases import read_known_aliases, write_known_aliases
+from backend.registry.tables import ModelVersion
+from backend.settings import Settings
+from tests.trained import make_job, make_result
+
+
+class Registered:
+    """Registers versions without a training and without MLflow."""
+
+    def __init__(self, app: Flask, settings: Settings, folder: Path) -> None:
+        self.app, self.settings, self.folder = app, settings, folder
+        self.count = 0
+
+    def __call__(self, model: str, task: str, *, version: int = 1, alias: str | None = "champion") -> ModelVersion:
+        self.count += 1
+        result = make_result(self.folder / str(self.count), task, seed=self.count)  # type: ignore[arg-type]
+        manifest = fingerprint(result / "bundle")
+        target = bundle_folder(self.settings, manifest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (result / "bundle").rename(target)
+        job = make_job(model)
+        row = ModelVersion(
+            model=model, version=version, job_id=job.id, run_id="0" * 32, dataset_id=job.dataset_id, algorithm="xgboost",
+            task=task, digest=manifest.digest, manifest=manifest.to_json(), artifact_path="x",
+            signature=_signature(target), metrics={"accuracy": 0.9}, created_by="ada",
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.commit()
+        if alias:
+            known = {name: dict(named) for name, named in read_known_aliases(self.settings).items()}
+            known.setdefault(model, {})[alias] = version
+            write_known_aliases(self.settings, known)
+        return row
+
+
+def _signature(folder: Path) -> dict[str, object]:
+    data: dict[str, object] = json.loads((folder / "signet.json").read_text())
+    Signature.from_json(data)
+    return data
+
+
+@pytest.fixture
+def registered(app: Flask, settings: Settings, tmp_path: Path) -> Registered:
+    return Registered(app, settings, tmp_path / "results")
