@@ -100,6 +100,11 @@ def mlflow_settings(tmp_path: Path, mlflow: Mlflow) -> Settings:
 
 
 @pytest.fixture
-def model_name() -> str:
-    """A name that no other test uses."""
-    return f"m-{uuid.uuid4().hex[:12]}"
+def model_name(mlflow: Mlflow) -> Iterator[str]:
+    """A name that no other test uses; what is registered under it, or under a longer one, is removed afterwards."""
+    name = f"m-{uuid.uuid4().hex[:12]}"
+    yield name
+    with httpx.Client(base_url=f"{mlflow.url}/api/2.0/mlflow", headers=mlflow.headers(), timeout=30) as http:
+        question = {"filter": f"name LIKE '{name}%'"}
+        for model in http.get("registered-models/search", params=question).json().get("registered_models", []):
+            http.request("DELETE", "registered-models/delete", json={"name": model["name"]})

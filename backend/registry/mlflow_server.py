@@ -103,7 +103,7 @@ def _auth_file(settings: Settings) -> Path:
 
 
 def _write_private(path: Path, text: str) -> None:
-    draft = path.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(f".{secrets.token_hex(8)}")
     draft.touch(mode=0o600)
     draft.write_text(text, "utf-8")
     draft.replace(path)
