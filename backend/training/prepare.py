@@ -1,7 +1,8 @@
 """From a dataset to what an algorithm learns from: a table and a wish come in; matrix, vector and columns go out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from backend.training.target import understand_target, with_known_target
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows with a known target, ready to be split: X (rows, features) and y (rows,)."""
+    """Rows with a known target, ready to be split: X (rows, features) and y (rows,); `example` is the first row as JSON."""
 
     task: Task
     classes: tuple[Label, ...]
@@ -25,8 +26,12 @@ class Prepared:
     features: tuple[Feature, ...]
     X: Matrix
     y: Vector
-    table: pa.Table
+    example: Mapping[str, Any]
     warnings: tuple[str, ...]
+
+    def without_rows(self) -> Self:
+        """Everything but the rows, which are large."""
+        return replace(self, X=self.X[:0].copy(), y=self.y[:0].copy())
 
 
 def prepare(
@@ -53,8 +58,8 @@ def prepare(
     features = expand(columns)
     hints = nearly_predicts(X, understood.y, columns, features, understood.task)
     warnings = unknown_target + understood.warnings + infinite + aside + hints
-    used = table.select([column.name for column in columns])
-    return Prepared(understood.task, understood.classes, columns, features, X, understood.y, used, warnings)
+    example = {column.name: _plain(table[column.name][0]) for column in columns}
+    return Prepared(understood.task, understood.classes, columns, features, X, understood.y, example, warnings)
 
 
 def _without_repeats(
@@ -86,3 +91,11 @@ def _finite(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
             table = table.set_column(place, name, pc.if_else(infinite, pa.scalar(None, values.type), values))
             warnings.append(f"{found} infinite values in column '{name}' were taken as missing.")
     return table, tuple(warnings)
+
+
+def _plain(value: pa.Scalar) -> Any:
+    """One cell as JSON has it."""
+    if pa.types.is_timestamp(value.type) and value.is_valid:
+        return pc.strftime(value, format="%Y-%m-%dT%H:%M:%S").as_py()
+    plain = value.as_py()
+    return None if isinstance(plain, float) and plain != plain else plain  # noqa: PLR0124 - only NaN differs from itself

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backend.algorithms.bundle import write_bundle
 from backend.algorithms.catalog import get_algorithm
-from backend.algorithms.contract import Algorithm
+from backend.algorithms.contract import Algorithm, Validation
 from backend.algorithms.signature import Signature
 from backend.errors import TrainingImpossible
 from backend.training.drawing import draw
@@ -50,6 +48,15 @@ class History:
         return {name: tuple(_thinned(points)) for name, points in self.points.items()}
 
 
+@dataclass(frozen=True)
+class Parts:
+    """(X, y) of the rows that teach, that decide when to stop, and that judge."""
+
+    train: Validation
+    validation: Validation
+    test: Validation
+
+
 def train(spec: Spec, folder: Path, report: Reporter) -> None:
     """Read, prepare, fit, evaluate, explain and write; raises TrainingImpossible (or Invalid) in words for the person.
 
@@ -61,13 +68,14 @@ def train(spec: Spec, folder: Path, report: Reporter) -> None:
     report.step("preparing", 0.05)
     prepared = prepare(table, spec.kinds, spec.target, task=spec.task, named=spec.columns)
     del table
-    split = split_rows(prepared.y, classes=len(prepared.classes), seed=spec.seed)
+    parts = _cut(prepared, split_rows(prepared.y, classes=len(prepared.classes), seed=spec.seed))
+    prepared = prepared.without_rows()
     report.step("fitting", _FIT_BEGINS)
     history = History()
-    algorithm = _fit(spec, prepared, split, history, report)
+    algorithm = _fit(spec, prepared, parts, history, report)
     report.step("evaluating", _FIT_ENDS)
-    judged = judge(algorithm, prepared.X[split.test], prepared.y[split.test], prepared.classes)
-    rows = {"train_rows": len(prepared.y) - len(split.test), "test_rows": len(split.test)}
+    judged = judge(algorithm, *parts.test, prepared.classes)
+    rows = {"train_rows": len(parts.train[1]) + len(parts.validation[1]), "test_rows": len(parts.test[1])}
     metrics = evaluate(judged) | rows
     report.step("explaining", 0.9)
     plots = [*quality_plots(judged), *_explanations(algorithm, prepared, history)]
@@ -84,20 +92,23 @@ def read_dataset(spec: Spec) -> pa.Table:
     return pq.read_table(path, columns=names)
 
 
-def _fit(spec: Spec, prepared: Prepared, split: Split, history: History, report: Reporter) -> Algorithm:
+def _cut(prepared: Prepared, split: Split) -> Parts:
+    X, y = prepared.X, prepared.y
+    return Parts(*((X[rows], y[rows]) for rows in (split.train, split.validation, split.test)))
+
+
+def _fit(spec: Spec, prepared: Prepared, parts: Parts, history: History, report: Reporter) -> Algorithm:
     def watch(progress: float, metrics: Mapping[str, float]) -> None:
         history.add(metrics)
         report.progress(_FIT_BEGINS + (_FIT_ENDS - _FIT_BEGINS) * min(max(progress, 0.0), 1.0))
 
     kind = get_algorithm(spec.algorithm)
     algorithm = kind(task=prepared.task, seed=spec.seed, threads=spec.threads, **(spec.hyperparameters or {}))
-    X, y, kept = prepared.X, prepared.y, split.validation
     return algorithm.fit(
-        X[split.train],
-        y[split.train],
+        *parts.train,
         features=prepared.features,
         n_classes=len(prepared.classes),
-        validation=(X[kept], y[kept]) if len(kept) else None,
+        validation=parts.validation if len(parts.validation[1]) else None,
         watch=watch,
     )
 
@@ -159,8 +170,6 @@ def _flush(path: Path) -> None:
 
 
 def _signature(spec: Spec, prepared: Prepared, algorithm: Algorithm) -> Signature:
-    first = prepared.table.slice(0, 1)
-    example = {column.name: _plain(first[column.name][0]) for column in prepared.columns}
     kind = "category" if spec.kinds[spec.target] == "text" else spec.kinds[spec.target]
     return Signature(
         task=prepared.task,
@@ -169,16 +178,8 @@ def _signature(spec: Spec, prepared: Prepared, algorithm: Algorithm) -> Signatur
         classes=prepared.classes,
         columns=prepared.columns,
         algorithm=algorithm.name,
-        example=example,
+        example=dict(prepared.example),
     )
-
-
-def _plain(value: pa.Scalar) -> Any:
-    """One cell as JSON has it."""
-    if pa.types.is_timestamp(value.type) and value.is_valid:
-        return pc.strftime(value, format="%Y-%m-%dT%H:%M:%S").as_py()
-    plain = value.as_py()
-    return None if isinstance(plain, float) and plain != plain else plain  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
