@@ -29,7 +29,7 @@ def platform_roles(settings: Settings, started_at: float) -> tuple[Role, ...]:
     """
     mlflow = Role("mlflow", command("mlflow"), priority=100)
     parts = (
-        Role("api", command("serve"), priority=200, threads=settings.threads, stop_seconds=20),
+        Role("api", command("serve"), priority=200, threads=settings.threads, stop_seconds=25),
         Role("worker", command("worker"), priority=300, threads=settings.threads, stop_seconds=15),
         Role("ui", command("ui"), priority=400),
         Role("ready", command("ready", "--started-at", str(started_at)), priority=500, once=True),
