@@ -27,12 +27,17 @@ class VersionQuery(Query):
 @endpoints.post("/predict", **_CONTRACT)
 def predict_default(payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
     """Predict with the default model."""
-    return predict(platform.shelf.default_model, payload, query, platform)
+    return answer(platform.shelf.default_model, payload, query, platform)
 
 
 @endpoints.post("/v1/models/{model}/predict", **_CONTRACT)
 def predict(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
     """Predict with this model: `{"features": row}` or `{"features": [row, ..]}`."""
+    return answer(model, payload, query, platform)
+
+
+def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+    """The predictions for the rows of a body."""
     question = native.parse(payload, max_rows=platform.settings.max_rows)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
     predictions = served.predict(question.rows)

@@ -25,9 +25,9 @@ def create_user(username: str, password: str, role: Role) -> User:
     if not _USERNAME.fullmatch(name):
         raise Invalid("A username has 2 to 64 letters, digits and . _ @ - and begins with a letter or digit.")
     user = User(username=name, password_hash=hash_password(password), role=role)
+    db.session.add(user)
     try:
-        with db.session.begin_nested():
-            db.session.add(user)
+        db.session.flush()
     except IntegrityError as error:
         raise Conflict(f"There is already a user named '{name}'.") from error
     return user

@@ -36,8 +36,10 @@ def test_the_file_goes_when_the_password_is_changed(app: Flask, settings: Settin
 
 def test_a_name_is_one_name_whatever_its_case(app: Flask) -> None:
     users.create_user("Ada", PASSWORD, Role.EXPERT)
+    db.session.commit()
     with pytest.raises(Conflict):
         users.create_user("ADA", PASSWORD, Role.EXPERT)
+    db.session.rollback()
     assert users.get_user_named(" aDa ").username == "ada"
 
 
@@ -68,3 +70,9 @@ def test_two_administrators_cannot_remove_each_other_at_once(app: Flask) -> None
     db.session.expire_all()
     assert len(refused) == 1
     assert len(users.list_users()) == 1
+
+
+def test_what_is_rolled_back_was_never_there(app: Flask) -> None:
+    users.create_user("ada", PASSWORD, Role.EXPERT)
+    db.session.rollback()
+    assert users.list_users() == []
