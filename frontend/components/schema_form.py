@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 Schema = Mapping[str, Any]
 # Streamlit sends numbers through JavaScript, which keeps whole numbers apart only up to here.
 SAFE_INTEGER = 2**53 - 1
+
+
+def in_rows(properties: Mapping[str, Schema], width: int = 3) -> Iterator[tuple[str, Schema, DeltaGenerator]]:
+    """Each property with its place, row by row, so that a narrow screen shows them in their order."""
+    columns: list[DeltaGenerator] = []
+    for number, (name, schema) in enumerate(properties.items()):
+        if number % width == 0:
+            columns = st.columns(width)
+        yield name, schema, columns[number % width]
 
 
 def form_value(name: str, schema: Schema, default: object, *, key: str, empty: str = "missing") -> object:

@@ -12,7 +12,7 @@ from signet_client.types import Model, Prediction, Value
 
 from frontend import session
 from frontend.components import links, states, words
-from frontend.components.schema_form import form_value, may_be_empty
+from frontend.components.schema_form import form_value, in_rows, may_be_empty
 from frontend.settings import load_settings
 from frontend.views.models import champion
 
@@ -66,9 +66,8 @@ def _form(model: str, schema: dict[str, Any]) -> dict[str, Value] | None:
     example: dict[str, Value] = next(iter(schema.get("examples", [])), {})
     row: dict[str, Value] = {}
     with st.form(f"row_{model}"):
-        columns = st.columns(3)
-        for place, (name, each) in enumerate(schema["properties"].items()):
-            with columns[place % 3]:
+        for name, each, place in in_rows(schema["properties"]):
+            with place:
                 row[name] = form_value(name, each, example.get(name), key=f"in_{model}_{name}")  # type: ignore[assignment]
         pressed = st.form_submit_button("Predict", key=f"ask_{model}", type="primary", icon=":material/query_stats:")
     if not pressed:
@@ -84,20 +83,19 @@ def _answer(model: str, version: str | None, row: dict[str, Value]) -> None:
     with states.loading(120):
         answer = session.api().predict(row, model=model, version=version)
     with st.container(border=True, key="answer"):
-        left, right = st.columns([1, 2], gap="large")
+        left, right = st.columns([1, 2], gap="large") if answer.get("probabilities") else (st.container(), None)
         with left:
             value = answer["prediction"]
             st.metric("Prediction", words.number(value) if isinstance(value, float) else str(value))
             st.caption(f"{states.plain(answer['model'])}, version {answer['version']}")
-        with right:
-            _probabilities(answer)
+        if right is not None:
+            with right:
+                _probabilities(answer)
     _curl(model, version, row)
 
 
 def _probabilities(answer: Prediction) -> None:
-    found = answer.get("probabilities")
-    if not found:
-        return
+    found = answer.get("probabilities", {})
     frame = pd.DataFrame({"class": list(found), "probability": list(found.values())})
     frame = frame.sort_values("probability", ascending=False).head(12)
     y = alt.Y("class:N", sort=None, title=None)

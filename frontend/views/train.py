@@ -10,7 +10,7 @@ from signet_client.types import Algorithm, Column, Dataset, Task
 
 from frontend import session
 from frontend.components import links, lists, states, words
-from frontend.components.schema_form import form_value
+from frontend.components.schema_form import form_value, in_rows
 
 LIKELY_TARGETS = (
     "target",
@@ -141,13 +141,10 @@ def _hyperparameters(algorithm: Algorithm) -> dict[str, Any]:
     """What differs from the defaults."""
     properties = algorithm["hyperparameters"].get("properties", {})
     values: dict[str, Any] = {}
-    for place, (name, schema) in enumerate(properties.items()):
-        if place % 3 == 0:
-            columns = st.columns(3)
-        with columns[place % 3]:
-            value = form_value(
-                name, schema, schema.get("default"), key=f"hyper_{algorithm['name']}_{name}", empty="as usual"
-            )
+    for name, schema, place in in_rows(properties):
+        with place:
+            key = f"hyper_{algorithm['name']}_{name}"
+            value = form_value(name, schema, schema.get("default"), key=key, empty="as usual")
         if value is not None and value != schema.get("default"):
             values[name] = value
     return values
