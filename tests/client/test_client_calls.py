@@ -12,7 +12,7 @@ from signet_client import Signet
 
 from tests.client.scripted import Script, problem
 
-OK: dict[str, Any] = {"items": [], "rows": [], "id": "1"}
+OK: dict[str, Any] = {"items": [], "rows": [], "plots": [], "id": "1"}
 
 CALLS: list[tuple[Callable[[Signet], object], str, str, object]] = [
     (lambda s: s.datasets.list(), "GET", "/v1/datasets", None),
