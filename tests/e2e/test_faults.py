@@ -42,7 +42,7 @@ def _kill_everything(platform: Platform) -> None:
     platform.start()
 
 
-def _fitting(client: httpx.Client, job_id: str) -> bool:
+def _is_fitting(client: httpx.Client, job_id: str) -> bool:
     job = client.get(f"/v1/jobs/{job_id}").json()
     assert job["state"] in {"queued", "running"}, "the job ended before it could be disturbed"
     return job["step"] == "fitting" and job["progress"] > 0
@@ -58,24 +58,24 @@ def _client(platform: Platform) -> httpx.Client:
     return wait_for(signed_in, seconds=60, what="the API answers again")
 
 
+@pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("fault", [_kill_worker, _kill_api, _kill_everything], ids=lambda f: f.__name__.strip("_"))
 def test_an_acknowledged_job_ends_registered_exactly_once(
-    victim: Platform, fault: Callable[[Platform], None]
+    victim: Platform, fault: Callable[[Platform], None], round_: int
 ) -> None:
-    for round_ in range(ROUNDS):
-        model = f"{fault.__name__.strip('_').replace('_', '-')}-{round_}"
-        client = _client(victim)
-        dataset = upload(client, BIKES, model)
-        slow = {"learning_rate": 0.001, "n_estimators": 5000, "early_stopping_rounds": 5000}
-        job = train(client, dataset["id"], "rentals", model, hyperparameters=slow)
-        wait_for(lambda: _fitting(client, job["id"]), seconds=60, what="the job is fitting")
-        fault(victim)
-        client = _client(victim)
-        ended = finished_job(client, job["id"], seconds=180)
-        assert (ended["state"], ended["model_version"]) == ("succeeded", "1"), ended
-        assert len(client.get(f"/v1/models/{model}").json()["versions"]) == 1
-        assert client.get(f"/v1/datasets/{dataset['id']}").json()["sha256"] == dataset["sha256"]
-        assert len(_children(victim)) == 0, "a training process is left"
+    model = f"{fault.__name__.strip('_').replace('_', '-')}-{round_}"
+    client = _client(victim)
+    dataset = upload(client, BIKES, model)
+    slow = {"learning_rate": 0.001, "n_estimators": 5000, "early_stopping_rounds": 5000}
+    job = train(client, dataset["id"], "rentals", model, hyperparameters=slow)
+    wait_for(lambda: _is_fitting(client, job["id"]), seconds=60, what="the job is fitting")
+    fault(victim)
+    client = _client(victim)
+    ended = finished_job(client, job["id"], seconds=180)
+    assert (ended["state"], ended["model_version"]) == ("succeeded", "1"), ended
+    assert len(client.get(f"/v1/models/{model}").json()["versions"]) == 1
+    assert client.get(f"/v1/datasets/{dataset['id']}").json()["sha256"] == dataset["sha256"]
+    assert _children(victim) == [], "a training process is left"
 
 
 def _children(platform: Platform) -> list[int]:
