@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -69,12 +68,12 @@ class Settings(BaseSettings):
     def mlruns(self) -> Path:
         return self.home / "mlruns"
 
-    @cached_property
+    @property
     def database(self) -> str:
         """The URL of the database, the default filled in."""
         return self.database_url or f"sqlite:///{self.data / 'signet.db'}"
 
-    @cached_property
+    @property
     def mlflow(self) -> str:
         """The URL of MLflow, the default filled in."""
         return self.mlflow_url or f"http://127.0.0.1:{self.mlflow_port}"

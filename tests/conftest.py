@@ -17,7 +17,7 @@ from backend.settings import Settings
 
 PASSWORD = "correct horse battery staple"
 
-pytest_plugins = ["tests.left_out", "tests.postgresql"]
+pytest_plugins = ["tests.left_out", "tests.mlflow_server", "tests.postgresql"]
 
 
 @pytest.fixture
