@@ -27,7 +27,7 @@ def _overview() -> None:
     if not found:
         states.empty("No tables yet. Upload a CSV, Parquet or Excel file to begin.")
         return
-    st.subheader(words.count(len(found), "dataset"), anchor=False)
+    st.header(words.count(len(found), "dataset"), anchor=False)
     lists.rows(found, _row, key="datasets")
 
 

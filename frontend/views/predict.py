@@ -31,7 +31,7 @@ def show() -> None:
     with right:
         version = _version(model)
     with states.loading(300):
-        schema = session.api().models.schema(model["name"])
+        schema = session.api().models.schema(model["name"], version=version)
     asked = _form(model["name"], schema)
     if asked is not None:
         _answer(model["name"], version, asked)
