@@ -5,7 +5,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -82,18 +81,21 @@ def _children(platform: Platform) -> list[int]:
     return [p.pid for p in platform.processes() if "backend.training.child" in " ".join(p.cmdline())]
 
 
-def test_an_upload_that_was_cut_leaves_nothing(victim: Platform, tmp_path: Path) -> None:
+def test_an_upload_that_was_cut_leaves_nothing(victim: Platform) -> None:
     client = _client(victim)
     before = {item["id"] for item in client.get("/v1/datasets").json()["items"]}
 
-    def endless() -> Iterator[bytes]:
-        yield b"a,b\n"
+    def cut() -> Iterator[bytes]:
+        """A multipart upload whose receiver is killed in the middle."""
+        yield b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\n'
         for row in range(200_000):
             yield b"%d,%d\n" % (row, row)
             if row == 100_000:
                 victim.role("serve").kill()
+        yield b"\r\n--edge--\r\n"
 
     with pytest.raises(httpx.HTTPError):
-        client.post("/v1/datasets", content=endless(), headers={"Content-Type": "text/csv"})
+        client.post("/v1/datasets", content=cut(), headers={"Content-Type": "multipart/form-data; boundary=edge"})
     client = _client(victim)
     assert {item["id"] for item in client.get("/v1/datasets").json()["items"]} == before
+    assert {path.stem for path in (victim.home / "data" / "datasets").glob("*")} == before

@@ -93,6 +93,9 @@ def test_from_a_file_to_a_prediction(new_page: Callable[[], Page], platform: Pla
     page.get_by_role("button", name="Predict").click()
     expect(page.get_by_test_id("stMetricValue")).to_contain_text(re.compile(r"\d"), timeout=WAIT)
     assert time.monotonic() - started < 180
+    page.get_by_label("temperature", exact=True).fill("")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_text("Please fill in: temperature")).to_be_visible(timeout=WAIT)
 
 
 def test_a_bad_file_is_explained_where_it_was_dropped(
