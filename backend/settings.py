@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         2, description="Native threads that one training job may use"
     )
-    training_memory_mb: Annotated[int, Field(ge=256)] = Field(
+    training_memory_mb: Annotated[int, Field(ge=512)] = Field(
         8192, description="Memory that one training job may use, in megabytes"
     )
     server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")

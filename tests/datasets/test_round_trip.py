@@ -21,7 +21,7 @@ MISSING_WORDS = set(MISSING.to_pylist())
 numbers = st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x != int(x) or abs(x) >= 2**53)
 whole = st.integers(-(10**15) + 1, 10**15 - 1)
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-texts = st.text(letters, min_size=1, max_size=30).map(lambda text: f"<{text}>")
+texts = st.text(letters, min_size=1, max_size=30).map(lambda text: f"[{text}]")
 
 
 def _write(rows: list[list[str]], delimiter: str, line_end: str, quoting: int) -> str:
