@@ -95,7 +95,8 @@ def test_from_a_file_to_a_prediction(new_page: Callable[[], Page], platform: Pla
     assert time.monotonic() - started < 180
     page.get_by_label("temperature", exact=True).fill("")
     page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_text("Please fill in: temperature")).to_be_visible(timeout=WAIT)
+    page.get_by_text("The same from a program").click()
+    expect(page.get_by_test_id("stCode")).to_contain_text('"temperature": null', timeout=WAIT)
 
 
 def test_a_bad_file_is_explained_where_it_was_dropped(
