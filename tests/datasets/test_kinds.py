@@ -93,7 +93,9 @@ def test_few_words_are_categories_and_many_are_text(read: Reader) -> None:
     def kind(different: int, rows: int) -> str:
         return read("w,n\n" + "".join(f"v{i % different},1\n" for i in range(rows))).kinds["w"]
 
-    assert kind(50, 50) == "category"
+    assert kind(10, 10) == "category"
+    assert kind(11, 21) == "text"
+    assert kind(11, 22) == "category"
     assert kind(51, 51) == "text"
     assert kind(51, 101) == "text"
     assert kind(51, 102) == "category"
