@@ -78,7 +78,9 @@ def run(prepared: Prepared, seed: int) -> dict[str, tuple[float, float]]:
 
 
 def _judge_plain(model: Any, prepared: Prepared, X: Matrix, y: Vector, classes: tuple[Any, ...]) -> Judged:
-    adapter: Any = SimpleNamespace(task=prepared.task, predict=model.predict, predict_proba=getattr(model, "predict_proba", None))
+    adapter: Any = SimpleNamespace(
+        task=prepared.task, predict=model.predict, predict_proba=getattr(model, "predict_proba", None)
+    )
     return judge(adapter, X, y, classes)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Column, Dataset
 
 from frontend import session
 from frontend.components import links, lists, states, times, words
 from frontend.components.confirm import confirm
 from frontend.components.upload import upload
+from signet_client.types import Column, Dataset
 
 
 def show() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Job, Model
 
 from frontend import session
 from frontend.components import links, lists, states
 from frontend.views import jobs, models
+from signet_client.types import Job, Model
 
 RECENT = 5
 

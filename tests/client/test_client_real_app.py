@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import signet_client as sc
 from flask import Flask
-from signet_client import Signet, Tokens
 
+import signet_client as sc
 from backend.database import db
 from backend.identity.principal import Role
 from backend.identity.users import create_user
+from signet_client import Signet, Tokens
 from tests.conftest import PASSWORD
 
 BIKES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "bikes.csv"
