@@ -45,12 +45,24 @@ class InvalidToken(Unauthenticated):
     """A token that is expired, revoked, altered or meant for something else."""
 
 
+class InvalidCertificate(Unauthenticated):
+    """A client certificate that is unknown to us, revoked, replaced or outside its life."""
+
+
+class InvalidEnrolment(Unauthenticated):
+    """An enrolment token that is unknown, used or too old; the three are never told apart."""
+
+
 class NotAllowed(SignetError):
     """The caller is known and may not do this."""
 
 
 class NotFound(SignetError):
     """The thing does not exist, or is not the caller's to know about."""
+
+
+class Gone(SignetError):
+    """The thing was there to be fetched once, and was, or its time is over."""
 
 
 class Conflict(SignetError):

@@ -2,9 +2,10 @@
 
 from backend.database import Table
 from backend.datasets import tables as datasets
+from backend.identity import subscriber_tables as subscribers
 from backend.identity import tables as identity
 from backend.registry import tables as registry
 from backend.training import tables as training
 
-ROOMS = (identity, datasets, training, registry)
+ROOMS = (identity, subscribers, datasets, training, registry)
 METADATA = Table.metadata
