@@ -27,6 +27,7 @@ class Allow(Enum):
 
     PUBLIC = "anybody"
     SIGNED_IN = "anybody who is signed in"
+    CERTIFICATE = "a subscriber, by its certificate"
 
 
 Access = Allow | Permission
@@ -70,6 +71,8 @@ def authenticate(access: Access) -> Principal | None:
     """The caller of this request, allowed to call; None where anybody may."""
     if access is Allow.PUBLIC:
         return None
+    if access is Allow.CERTIFICATE:
+        raise Unauthenticated("Present the certificate of a subscriber.")
     principal = verify_access_token(bearer_token())
     if isinstance(access, Permission):
         principal.verify_may(access)

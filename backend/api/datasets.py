@@ -68,7 +68,7 @@ def create_dataset(actor: Principal, platform: Platform) -> Dataset:
     """Upload a table. It is read whole, typed over all its rows and profiled before the answer."""
     upload = read_upload(request, platform.settings)
     return store.create_dataset(
-        platform.settings, actor.username, upload.name, upload.stream, upload.filename, upload.options
+        platform.settings, actor.name, upload.name, upload.stream, upload.filename, upload.options
     )
 
 

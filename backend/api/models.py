@@ -74,7 +74,7 @@ def read_version(model: str, version: str, platform: Platform) -> object:
 @endpoints.put("/v1/models/{model}/aliases/{alias}", access=Permission.PROMOTE_MODELS, answer=AliasAnswer)
 def set_alias(model: str, alias: str, body: AliasChange, actor: Principal, platform: Platform) -> dict[str, str]:
     """Promote or roll back: the next prediction by this alias is served by that version."""
-    catalog.set_alias(platform.settings, model, alias, body.version, actor.username)
+    catalog.set_alias(platform.settings, model, alias, body.version, actor.name)
     platform.shelf.refresh()
     return {"model": model, "alias": alias, "version": body.version}
 

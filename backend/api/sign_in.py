@@ -35,7 +35,7 @@ class Tokens(Answer):
 
 class Me(Answer):
     id: str
-    username: str
+    username: str = Field(validation_alias="name")
     role: Role
     permissions: list[Permission]
 

@@ -18,6 +18,8 @@ class Permission(StrEnum):
     READ_MODELS = "models:read"
     PROMOTE_MODELS = "models:promote"
     PREDICT = "models:predict"
+    MANAGE_SUBSCRIBERS = "subscribers:manage"
+    READ_AUDIT = "audit:read"
 
 
 class Role(StrEnum):
@@ -42,27 +44,48 @@ _DATA_TO_MODEL = frozenset(
 
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.MANAGER: frozenset({Permission.READ_MODELS, Permission.PREDICT}),
+    Role.MANAGER: frozenset(
+        {Permission.READ_MODELS, Permission.PREDICT, Permission.MANAGE_SUBSCRIBERS, Permission.READ_AUDIT}
+    ),
     Role.SCIENTIST: _DATA_TO_MODEL | {Permission.PROMOTE_MODELS},
     Role.EXPERT: _DATA_TO_MODEL,
 }
 
 
+# What a machine may do at all; which models it may do it with is said by its own row.
+SUBSCRIBER_PERMISSIONS = frozenset({Permission.PREDICT})
+
+EVERY_MODEL = "*"
+
+
 @dataclass(frozen=True)
 class Principal:
-    """A caller whose credential was verified on this request."""
+    """A caller whose credential was verified on this request: a person, or a subscriber (a machine with a certificate).
 
-    kind: Literal["person"]
+    `name` is the username or the subscriber's name. Of people only: `role`, `session_id`. Of subscribers only: `models` (names, or
+    `*` for all) and `certificate`, the SHA-256 (hex) of the certificate that was presented.
+    """
+
+    kind: Literal["person", "subscriber"]
     id: str
-    username: str
-    role: Role
-    session_id: str
+    name: str
+    role: Role | None = None
+    session_id: str = ""
+    models: frozenset[str] = frozenset()
+    certificate: str = ""
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        return ROLES[self.role]
+        return SUBSCRIBER_PERMISSIONS if self.role is None else ROLES[self.role]
 
     def verify_may(self, permission: Permission) -> None:
-        """NotAllowed unless the caller's role holds the permission."""
+        """NotAllowed unless the caller holds the permission."""
         if permission not in self.permissions:
-            raise NotAllowed(f"The role '{self.role}' does not hold the permission '{permission}'.")
+            who = "A subscriber" if self.role is None else f"The role '{self.role}'"
+            raise NotAllowed(f"{who} does not hold the permission '{permission}'.")
+
+    def verify_may_use(self, model: str) -> None:
+        """NotAllowed unless the caller may use the model: people may use all, a subscriber those that it was allowed."""
+        if self.kind == "person" or EVERY_MODEL in self.models or model in self.models:
+            return
+        raise NotAllowed(f"This subscriber is not allowed to use the model '{model}'.")

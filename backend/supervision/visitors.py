@@ -16,7 +16,7 @@ def identify(header: str) -> Visitor:
     match scheme.lower():
         case "bearer":
             principal = verify_access_token(credential.strip())
-            return Visitor(principal.username, principal.role)
+            return Visitor(principal.name, str(principal.role))
         case "basic":
             username, password = _decode(credential)
             user = verify_password(find_user(username), password)
