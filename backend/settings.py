@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import UnsafeSettings
@@ -48,6 +48,23 @@ class Settings(BaseSettings):
     access_token_minutes: Annotated[int, Field(ge=1, le=60)] = Field(15, description="Life of a person's access token")
     refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(
         30, description="Life of a person's session without signing in again"
+    )
+
+    trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,255}$")] = Field(
+        "signet.local",
+        description="Whose subscribers they are: the host of their identities, `spiffe://.../subscriber/...`",
+    )
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = Field(
+        "",
+        description="Where others fetch `/pki/...`, as certificates then say, such as `http://pki.example.org`; not said where empty",
+    )
+    certificate_days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="Life of a subscriber's certificate")
+    certificate_overlap_hours: Annotated[int, Field(ge=1, le=24 * 30)] = Field(
+        24, description="How long a renewed certificate stays valid beside its successor"
+    )
+    key_encryption_key: SecretStr = Field(
+        SecretStr(""),
+        description="What seals the authority's keys at rest, 32 bytes in base64; a file under `certs/` where empty",
     )
 
     @model_validator(mode="after")

@@ -28,8 +28,8 @@ def fingerprint_of(der: bytes) -> str:
 
 
 def find_certificate(fingerprint: str) -> Certificate | None:
-    """The row of the certificate with this fingerprint, its subscriber with it; one indexed read."""
-    return db.session.get(Certificate, fingerprint)
+    """The row of the certificate with this fingerprint, its subscriber with it, as they are now; one indexed read."""
+    return db.session.get(Certificate, fingerprint, populate_existing=True)
 
 
 def verify_certificate(der: bytes) -> Principal:
