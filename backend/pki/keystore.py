@@ -1,4 +1,4 @@
-"""Secrets at rest: files that only their owner can read, and private keys sealed under a key-encryption key."""
+"""Secrets at rest: files that only their owner can read, and private keys sealed under a key-encryption key or a passphrase."""
 
 import base64
 import binascii
@@ -12,10 +12,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from backend.errors import UnsafeSettings
+from backend.errors import Invalid, UnsafeSettings
 
 _NONCE_BYTES = 12
+
+# A passphrase that a person can type is guessed at leisure by whoever has the file: each guess costs 256 MiB and a second.
+_ITERATIONS, _LANES, _MEMORY_KIB = 3, 4, 256 * 1024
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -85,11 +89,42 @@ def unseal(key_id: str, document: bytes, encryption_key: bytes) -> ec.EllipticCu
     return key
 
 
+def seal_under_passphrase(key_id: str, key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+    """The private key encrypted so that it opens only under the same `passphrase` and `key_id`."""
+    salt = os.urandom(16)
+    document = json.loads(seal(key_id, key, _stretched(passphrase, salt)))
+    stretching = {
+        "function": "Argon2id",
+        "iterations": _ITERATIONS,
+        "lanes": _LANES,
+        "memory_kib": _MEMORY_KIB,
+        "salt": base64.b64encode(salt).decode(),
+    }
+    return json.dumps(document | {"stretching": stretching}, indent=2).encode() + b"\n"
+
+
+def unseal_under_passphrase(key_id: str, document: bytes, passphrase: str) -> ec.EllipticCurvePrivateKey:
+    """The private key that `seal_under_passphrase` closed; Invalid where it was altered or the passphrase is another."""
+    try:
+        salt = base64.b64decode(json.loads(document)["stretching"]["salt"], validate=True)
+        return unseal(key_id, document, _stretched(passphrase, salt))
+    except (UnsafeSettings, ValueError, KeyError, TypeError) as error:
+        raise Invalid(
+            "The file does not open: it was altered, or the passphrase is wrong", cause=repr(error)
+        ) from error
+
+
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     """The private key in clear PEM, for servers that read nothing else."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def _stretched(passphrase: str, salt: bytes) -> bytes:
+    # The cost is this version's own and not the file's, which could ask for any amount of memory.
+    stretch = Argon2id(salt=salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_MEMORY_KIB)
+    return base64.b64encode(stretch.derive(passphrase.encode()))
 
 
 def _decoded(encryption_key: bytes) -> bytes:
