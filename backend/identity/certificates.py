@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from backend.database import db, now
 from backend.errors import InvalidCertificate, NotAllowed, NotFound
 from backend.identity.principal import Principal
-from backend.identity.subscriber_tables import Certificate, Subscriber
+from backend.identity.subscriber_tables import ACTIVE, Certificate, Subscriber
 
 
 class CertificateState(StrEnum):
@@ -44,8 +44,7 @@ def verify_certificate(der: bytes) -> Principal:
         raise InvalidCertificate("This certificate was not issued to a subscriber of this platform.")
     _verify_good(certificate, now())
     subscriber = certificate.subscriber
-    if subscriber.state != "active":
-        raise NotAllowed(f"The subscriber '{subscriber.name}' is suspended. Ask its manager to resume it.")
+    verify_active(subscriber)
     return Principal(
         kind="subscriber",
         id=subscriber.id,
@@ -55,9 +54,15 @@ def verify_certificate(der: bytes) -> Principal:
     )
 
 
+def verify_active(subscriber: Subscriber) -> None:
+    """NotAllowed where the subscriber is suspended."""
+    if subscriber.state != ACTIVE:
+        raise NotAllowed(f"The subscriber '{subscriber.name}' is suspended. Ask its manager to resume it.")
+
+
 def get_certificate(serial_number: str) -> Certificate:
-    """The certificate with this serial number (hexadecimal); NotFound otherwise."""
-    text = serial_number.replace(":", "").lower()
+    """The certificate with this serial number (hexadecimal, in any of its spellings); NotFound otherwise."""
+    text = serial_number.replace(":", "").lower().lstrip("0")
     certificate = db.session.scalar(select(Certificate).where(Certificate.serial_number == text))
     if certificate is None:
         raise NotFound("There is no such certificate.")

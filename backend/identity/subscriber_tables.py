@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backend.database import Table, new_id, now
 
+ACTIVE, SUSPENDED = "active", "suspended"
+
 
 class Subscriber(Table):
     """A service outside the platform that may ask some models, within an allowance."""
@@ -21,7 +23,7 @@ class Subscriber(Table):
     rate_per_minute: Mapped[int | None]
     daily_quota: Mapped[int | None]
     certificate_hours: Mapped[int | None]  # the life of its certificates; that of the settings where empty
-    state: Mapped[str] = mapped_column(String(16), default="active")
+    state: Mapped[str] = mapped_column(String(16), default=ACTIVE)
     created_by: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
