@@ -75,6 +75,11 @@ class Principal:
     certificate: str = ""
 
     @property
+    def actor(self) -> str:
+        """How the journal names the caller: no username holds a colon."""
+        return self.name if self.kind == "person" else f"subscriber:{self.id}"
+
+    @property
     def permissions(self) -> frozenset[Permission]:
         return SUBSCRIBER_PERMISSIONS if self.role is None else ROLES[self.role]
 

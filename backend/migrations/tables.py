@@ -1,5 +1,6 @@
 """Every table of every room, so that the schema history is compared with all of them."""
 
+from backend.audit import tables as audit
 from backend.database import Table
 from backend.datasets import tables as datasets
 from backend.identity import subscriber_tables as subscribers
@@ -7,5 +8,5 @@ from backend.identity import tables as identity
 from backend.registry import tables as registry
 from backend.training import tables as training
 
-ROOMS = (identity, subscribers, datasets, training, registry)
+ROOMS = (audit, identity, subscribers, datasets, training, registry)
 METADATA = Table.metadata
