@@ -51,6 +51,7 @@ class Event(StrEnum):
     CERTIFICATE_DOWNLOADED = "certificate.downloaded"
     REVOCATION_LIST_ISSUED = "revocation_list.issued"
     ROOT_KEY_REMOVED = "root_key.removed"
+    ROOT_KEY_RETURNED = "root_key.returned"
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - the name of an act
     MODEL_PROMOTED = "model.promoted"
     DATASET_DELETED = "dataset.deleted"

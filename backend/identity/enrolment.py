@@ -38,7 +38,12 @@ def create_enrolment(subscriber: Subscriber, *, actor: str) -> EnrolmentToken:
     row = Enrolment(token_hash=hash_of(token), subscriber_id=subscriber.id, created_by=actor, expires_at=expires_at)
     db.session.add(row)
     db.session.flush()
-    record(Event.ENROLMENT_CREATED, actor=actor, target=subscriber.id, details={"expires_at": expires_at.isoformat()})
+    record(
+        Event.ENROLMENT_CREATED,
+        actor=actor,
+        target=f"subscriber:{subscriber.id}",
+        details={"expires_at": expires_at.isoformat()},
+    )
     return EnrolmentToken(token, expires_at)
 
 
@@ -58,7 +63,12 @@ def enrol(settings: Settings, token: str, request: bytes) -> Issued:
             "This enrolment token is unknown, was used, or is older than 15 minutes. Ask for a new one."
         )
     subscriber = db.session.get_one(Enrolment, digest).subscriber
-    actor = f"subscriber:{subscriber.name}"
+    actor = f"subscriber:{subscriber.id}"
     issued = issue_certificate(settings, subscriber, request, actor=actor)
-    record(Event.ENROLMENT_USED, actor=actor, target=subscriber.id, details={"serial_number": issued.serial_number})
+    record(
+        Event.ENROLMENT_USED,
+        actor=actor,
+        target=f"subscriber:{subscriber.id}",
+        details={"serial_number": issued.serial_number},
+    )
     return issued

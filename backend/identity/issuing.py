@@ -168,4 +168,4 @@ def _replace(old: Certificate, new: Certificate, until: datetime) -> None:
 
 def _record(event: Event, issued: Issued, actor: str) -> None:
     details = {"subscriber": issued.row.subscriber_id, "fingerprint": issued.row.fingerprint}
-    record(event, actor=actor, target=issued.serial_number, details=details)
+    record(event, actor=actor, target=f"certificate:{issued.serial_number}", details=details)

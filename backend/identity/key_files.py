@@ -51,7 +51,7 @@ def make_key(settings: Settings, subscriber: Subscriber, *, actor: str) -> MadeK
     certificate = x509.load_pem_x509_certificate(issued.certificate.encode())
     content = key_file(subscriber.id, key, certificate, chain, password)
     details = {"subscriber": subscriber.id, "fingerprint": issued.row.fingerprint, "key": "made here"}
-    record(Event.CERTIFICATE_ISSUED, actor=actor, target=issued.serial_number, details=details)
+    record(Event.CERTIFICATE_ISSUED, actor=actor, target=f"certificate:{issued.serial_number}", details=details)
     return MadeKey(issued, content, password)
 
 
@@ -81,12 +81,12 @@ def fetch_key_file(token: str, *, actor: str) -> bytes:
     row = db.session.get(KeyFile, hash_of(token), populate_existing=True)
     if row is None or row.created_by != actor:
         raise NotFound("There is no such file.")
-    content, fingerprint, moment = row.content, row.fingerprint, now()
+    content, serial_number, moment = row.content, row.certificate.serial_number, now()
     waiting = update(KeyFile).where(
         KeyFile.token_hash == row.token_hash, KeyFile.fetched_at.is_(None), KeyFile.expires_at > moment
     )
     fetched = db.session.execute(waiting.values(fetched_at=moment, content=None)).rowcount  # type: ignore[attr-defined]
     if not fetched or content is None:
         raise Gone("This file was fetched, or its ten minutes are over. Make a new key instead.")
-    record(Event.CERTIFICATE_DOWNLOADED, actor=actor, target=fingerprint)
+    record(Event.CERTIFICATE_DOWNLOADED, actor=actor, target=f"certificate:{serial_number}")
     return content

@@ -48,4 +48,4 @@ def _take_back(fingerprint: str, reason: str) -> bool:
 
 def _record(certificate: Certificate, reason: str, actor: str) -> None:
     details = {"subscriber": certificate.subscriber_id, "reason": reason}
-    record(Event.CERTIFICATE_REVOKED, actor=actor, target=certificate.serial_number, details=details)
+    record(Event.CERTIFICATE_REVOKED, actor=actor, target=f"certificate:{certificate.serial_number}", details=details)

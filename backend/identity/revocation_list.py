@@ -47,7 +47,7 @@ def issue_revocation_list(settings: Settings) -> bytes:
     signed = authority.revocation_list(_taken_back(moment), number=number, now=moment.replace(microsecond=0))
     content = signed.public_bytes(serialization.Encoding.DER)
     db.session.execute(update(RevocationList).where(own).values(content=content, issued_at=moment))
-    record(Event.REVOCATION_LIST_ISSUED, actor=SYSTEM, target=str(number))
+    record(Event.REVOCATION_LIST_ISSUED, actor=SYSTEM, target=f"revocation_list:{number}")
     return content
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from backend.audit.events import Event
+from backend.audit.journal import record
 from backend.errors import Conflict, Invalid, NotFound
 from backend.identity.authority_files import authority_folder, locked, open_authority, read_certificate, write_key
 from backend.identity.passwords import LONGEST, SHORTEST
@@ -15,7 +17,7 @@ from backend.pki.keystore import (
 from backend.settings import Settings
 
 
-def take_root_offline(settings: Settings, target: Path, passphrase: str) -> None:
+def take_root_offline(settings: Settings, target: Path, passphrase: str, *, actor: str) -> None:
     """Move the root's key from this installation into the file `target`, encrypted under `passphrase`.
 
     Everything but the renewal of the issuing certificates (years apart) goes on without it. Raises Conflict where the key is
@@ -35,9 +37,10 @@ def take_root_offline(settings: Settings, target: Path, passphrase: str) -> None
         folder = authority_folder(settings)
         (folder / "root.key").unlink()
         sync_folder(folder)
+    record(Event.ROOT_KEY_REMOVED, actor=actor)
 
 
-def bring_root_online(settings: Settings, source: Path, passphrase: str) -> None:
+def bring_root_online(settings: Settings, source: Path, passphrase: str, *, actor: str) -> None:
     """Put the root's key from the file `source` back; NotFound without the file, Invalid where it is not this root's."""
     with locked(settings.certs):
         try:
@@ -47,3 +50,4 @@ def bring_root_online(settings: Settings, source: Path, passphrase: str) -> None
         if key.public_key() != read_certificate(settings, "root").public_key():
             raise Invalid(f"{source} holds the key of another root.")
         write_key(settings, "root", key, authority_folder(settings))
+    record(Event.ROOT_KEY_RETURNED, actor=actor)

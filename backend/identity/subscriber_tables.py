@@ -76,6 +76,7 @@ class KeyFile(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     fetched_at: Mapped[datetime | None]
+    certificate: Mapped[Certificate] = relationship(lazy="joined", innerjoin=True)
 
 
 class RevocationList(Table):

@@ -31,7 +31,12 @@ def create_subscriber(name: str, *, actor: str, **terms: Any) -> Subscriber:
     _apply(subscriber, terms)
     db.session.add(subscriber)
     _flush(subscriber.name)
-    record(Event.SUBSCRIBER_CREATED, actor=actor, target=subscriber.id, details={"name": subscriber.name, **terms})
+    record(
+        Event.SUBSCRIBER_CREATED,
+        actor=actor,
+        target=f"subscriber:{subscriber.id}",
+        details={"name": subscriber.name, **terms},
+    )
     return subscriber
 
 
@@ -64,21 +69,21 @@ def change_subscriber(subscriber: Subscriber, changes: Mapping[str, Any], *, act
     """
     _apply(subscriber, changes)
     _flush(subscriber.name)
-    record(Event.SUBSCRIBER_CHANGED, actor=actor, target=subscriber.id, details=dict(changes))
+    record(Event.SUBSCRIBER_CHANGED, actor=actor, target=f"subscriber:{subscriber.id}", details=dict(changes))
 
 
 def suspend_subscriber(subscriber: Subscriber, *, actor: str) -> None:
     """Refused from the next request on, until resumed; its certificates stay as they are."""
     subscriber.state = SUSPENDED
     db.session.flush()
-    record(Event.SUBSCRIBER_SUSPENDED, actor=actor, target=subscriber.id)
+    record(Event.SUBSCRIBER_SUSPENDED, actor=actor, target=f"subscriber:{subscriber.id}")
 
 
 def resume_subscriber(subscriber: Subscriber, *, actor: str) -> None:
     """Let in again."""
     subscriber.state = ACTIVE
     db.session.flush()
-    record(Event.SUBSCRIBER_RESUMED, actor=actor, target=subscriber.id)
+    record(Event.SUBSCRIBER_RESUMED, actor=actor, target=f"subscriber:{subscriber.id}")
 
 
 def delete_subscriber(settings: Settings, subscriber: Subscriber, *, actor: str) -> None:
@@ -86,7 +91,9 @@ def delete_subscriber(settings: Settings, subscriber: Subscriber, *, actor: str)
     revoke_all(settings, subscriber, "cessationOfOperation", actor=actor)
     db.session.delete(subscriber)
     db.session.flush()
-    record(Event.SUBSCRIBER_DELETED, actor=actor, target=subscriber.id, details={"name": subscriber.name})
+    record(
+        Event.SUBSCRIBER_DELETED, actor=actor, target=f"subscriber:{subscriber.id}", details={"name": subscriber.name}
+    )
 
 
 def _apply(subscriber: Subscriber, terms: Mapping[str, Any]) -> None:
