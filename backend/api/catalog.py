@@ -1,8 +1,24 @@
 """Every endpoint of the API, noun by noun."""
 
-from backend.api import datasets, jobs, models, openapi, operation, predict, sign_in, users
+from backend.api import (
+    certificates,
+    datasets,
+    enrolment,
+    est,
+    jobs,
+    models,
+    openapi,
+    operation,
+    pki,
+    predict,
+    sign_in,
+    subscribers,
+    users,
+)
 from backend.api.routing import Endpoint
 
-NOUNS = (sign_in, users, datasets, jobs, models, predict, operation, openapi)
+NOUNS = (
+    sign_in, users, subscribers, enrolment, certificates, est, pki, datasets, jobs, models, predict, operation, openapi,
+)  # fmt: skip
 
 ENDPOINTS: list[Endpoint] = [endpoint for noun in NOUNS for endpoint in noun.endpoints.listed]

@@ -71,8 +71,7 @@ def _known(error: errors.SignetError) -> Response:
         members["problems"] = [problem.to_json() for problem in error.problems]
     response = problem(status, _code(type(error)), error.detail, **members)
     if status == HTTPStatus.UNAUTHORIZED:
-        reason = ', error="invalid_token"' if isinstance(error, errors.InvalidToken) else ""
-        response.headers["WWW-Authenticate"] = f'Bearer realm="signet"{reason}'
+        response.headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, errors.TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -100,6 +99,14 @@ def _unexpected(error: Exception) -> Response:
     _log.error("unexpected error [%s]", g.get("request_id"), exc_info=error)
     detail = "An unexpected error happened on the server. Give the request id to its administrator."
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", detail)
+
+
+def _challenge(error: errors.SignetError) -> str:
+    """How to try again: with a token, or where one enrols with the enrolment token as a password (RFC 7030, 3.2.3)."""
+    if isinstance(error, errors.InvalidEnrolment):
+        return 'Basic realm="signet enrolment"'
+    reason = ', error="invalid_token"' if isinstance(error, errors.InvalidToken) else ""
+    return f'Bearer realm="signet"{reason}'
 
 
 def _code(kind: type[errors.SignetError]) -> str:

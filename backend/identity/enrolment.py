@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, update
 
-from backend.audit.events import Event
+from backend.audit.events import NOBODY, Event
 from backend.audit.journal import record
 from backend.database import db, now
 from backend.errors import InvalidEnrolment
@@ -59,6 +59,7 @@ def enrol(settings: Settings, token: str, request: bytes) -> Issued:
     )
     # One statement decides, so that of two simultaneous uses exactly one wins.
     if not db.session.execute(usable.values(used_at=now())).rowcount:  # type: ignore[attr-defined]
+        record(Event.ENROLMENT_USED, actor=NOBODY, outcome="refused")
         raise InvalidEnrolment(
             "This enrolment token is unknown, was used, or is older than 15 minutes. Ask for a new one."
         )
