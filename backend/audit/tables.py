@@ -1,9 +1,10 @@
 """The rows of the journal, and what the database itself refuses to do to them."""
 
+import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, Index, Integer, String, event
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Index, Integer, String, Text, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Table
@@ -31,11 +32,17 @@ class AuditEvent(Table):
     actor: Mapped[str] = mapped_column(String(128))
     target: Mapped[str] = mapped_column(String(200))
     outcome: Mapped[str] = mapped_column(String(16))
-    details: Mapped[dict[str, Any]]
+    details: Mapped[str] = mapped_column(Text)  # as it was hashed: canonical JSON
     address: Mapped[str] = mapped_column(String(64))
     request_id: Mapped[str] = mapped_column(String(64))
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The details as values."""
+        facts: dict[str, Any] = json.loads(self.details)
+        return facts
 
 
 class AuditHead(Table):
@@ -83,7 +90,7 @@ GUARDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def _after_create(table: str, statement: str, dialect: str | None = None) -> None:
-    event.listen(Table.metadata.tables[table], "after_create", DDL(statement).execute_if(dialect=dialect))
+    event.listen(Table.metadata.tables[table], "after_create", DDL(statement).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
 
 
 # Tables made from these classes, as some tests do, are as guarded as those that a migration made.

@@ -34,7 +34,7 @@ def open_authority(settings: Settings) -> Authority:
     """The authority with every key that is here, the root's too; UnsafeSettings where a part is missing or damaged."""
     folder = authority_folder(settings)
     with _missing_parts_named():
-        opener = _encryption_key(settings)
+        opener = read_encryption_key(settings)
         root_key = _open_key(folder, "root", opener) if (folder / "root.key").exists() else None
         return Authority(
             _certificate(folder, "root"),
@@ -48,7 +48,7 @@ def open_issuers(settings: Settings) -> Authority:
     """The authority without the root's key, which daily work does not need and so never has in memory."""
     folder = authority_folder(settings)
     with _missing_parts_named():
-        opener = _encryption_key(settings)
+        opener = read_encryption_key(settings)
         return Authority(
             _certificate(folder, "root"),
             None,
@@ -74,7 +74,7 @@ def seal_keys(settings: Settings, authority: Authority, folder: Path) -> None:
 
 def write_key(settings: Settings, name: str, key: ec.EllipticCurvePrivateKey, folder: Path) -> None:
     """Write one key, sealed, into `folder`."""
-    write_private(folder / f"{name}.key", seal(name, key, _encryption_key(settings)))
+    write_private(folder / f"{name}.key", seal(name, key, read_encryption_key(settings)))
 
 
 def write_certificates(authority: Authority, folder: Path) -> None:
@@ -96,7 +96,8 @@ def _open_key(folder: Path, name: str, opener: bytes) -> ec.EllipticCurvePrivate
     return unseal(name, read_private(folder / f"{name}.key"), opener)
 
 
-def _encryption_key(settings: Settings) -> bytes:
+def read_encryption_key(settings: Settings) -> bytes:
+    """The key that seals secrets at rest: the setting, or else a file that others cannot read."""
     given = settings.key_encryption_key.get_secret_value()
     return given.encode() if given else read_private(settings.certs / "key-encryption-key")
 
