@@ -53,8 +53,24 @@ class InvalidEnrolment(Unauthenticated):
     """An enrolment token that is unknown, used or too old; the three are never told apart."""
 
 
+class UnsupportedGrant(Malformed):
+    """A token was asked for in a way that is not offered (RFC 6749, `unsupported_grant_type`)."""
+
+
+class InvalidScope(Malformed):
+    """A token was asked for more than its subscriber may do, or for something unknown (RFC 6749, `invalid_scope`)."""
+
+
 class NotAllowed(SignetError):
     """The caller is known and may not do this."""
+
+
+class InsufficientScope(NotAllowed):
+    """The caller may do this, but not with this token; `scope` is what a token needs (RFC 6750)."""
+
+    def __init__(self, detail: str, *, scope: str, cause: str | None = None) -> None:
+        super().__init__(detail, cause=cause)
+        self.scope = scope
 
 
 class NotFound(SignetError):

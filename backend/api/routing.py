@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from backend.api.access import Access, authenticate
 from backend.api.platform import Platform
+from backend.api.problem import Shape
 from backend.database import db
 from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
 from backend.protocols.strict_json import parse_json
@@ -55,6 +56,7 @@ class Endpoint:
     accepts: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     hints: dict[str, Any] = field(default_factory=dict)
+    shape: Shape | None = None
 
     @property
     def name(self) -> str:
