@@ -12,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from backend.api import access, problem, routing
 from backend.api.catalog import ENDPOINTS
 from backend.api.platform import Platform
+from backend.audit import journal
 from backend.database import db
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> Flask:
     Talisman(app, force_https=False, content_security_policy=CONTENT_SECURITY_POLICY, referrer_policy="no-referrer")
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_leave)
     app.extensions["signet"] = Platform(settings=settings, shelf=Shelf(settings, app.app_context))
     routing.install(app, ENDPOINTS)
     return app
@@ -72,10 +74,16 @@ def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    journal.enter(address=request.remote_addr or "", request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
+    journal.settle()
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
     _log.info("%s %s %s [%s]", request.method, request.path, response.status_code, g.get("request_id", ""))
     return response
+
+
+def _leave(_error: BaseException | None) -> None:
+    journal.leave()
