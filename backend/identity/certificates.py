@@ -51,6 +51,9 @@ def verify_certificate(der: bytes) -> Principal:
         name=subscriber.name,
         models=frozenset(subscriber.models),
         certificate=fingerprint,
+        rate_per_minute=subscriber.rate_per_minute,
+        daily_quota=subscriber.daily_quota,
+        ends_at=min(certificate.not_after, certificate.replaced_at or certificate.not_after),
     )
 
 

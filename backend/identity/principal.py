@@ -1,10 +1,11 @@
 """Who is calling, and what each role may do: one literal table."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from backend.errors import NotAllowed
+from backend.errors import InsufficientScope, NotAllowed
 
 
 class Permission(StrEnum):
@@ -57,13 +58,17 @@ SUBSCRIBER_PERMISSIONS = frozenset({Permission.PREDICT})
 
 EVERY_MODEL = "*"
 
+# What a token of a subscriber can be narrowed to: predictions, or those of one model (`predict:<model>`).
+PREDICT_SCOPE = "predict"
+
 
 @dataclass(frozen=True)
 class Principal:
     """A caller whose credential was verified on this request: a person, or a subscriber (a machine with a certificate).
 
-    `name` is the username or the subscriber's name. Of people only: `role`, `session_id`. Of subscribers only: `models` (names, or
-    `*` for all) and `certificate`, the SHA-256 (hex) of the certificate that was presented.
+    `name` is the username or the subscriber's name; `ends_at` is when the credential ends by itself. Of people only: `role`,
+    `session_id`. Of subscribers only: `models` (names, or `*` for all), `certificate`, the SHA-256 (hex) of the certificate that was
+    presented, `scopes` where a token narrows it, and the allowance (None: no limit).
     """
 
     kind: Literal["person", "subscriber"]
@@ -73,11 +78,10 @@ class Principal:
     session_id: str = ""
     models: frozenset[str] = frozenset()
     certificate: str = ""
-
-    @property
-    def actor(self) -> str:
-        """How the journal names the caller: no username holds a colon."""
-        return self.name if self.kind == "person" else f"subscriber:{self.id}"
+    scopes: frozenset[str] | None = None
+    rate_per_minute: int | None = None
+    daily_quota: int | None = None
+    ends_at: datetime | None = None
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -90,7 +94,16 @@ class Principal:
             raise NotAllowed(f"{who} does not hold the permission '{permission}'.")
 
     def verify_may_use(self, model: str) -> None:
-        """NotAllowed unless the caller may use the model: people may use all, a subscriber those that it was allowed."""
-        if self.kind == "person" or EVERY_MODEL in self.models or model in self.models:
-            return
-        raise NotAllowed(f"This subscriber is not allowed to use the model '{model}'.")
+        """NotAllowed unless the caller may use the model: people may use all, a subscriber those that it was allowed.
+
+        InsufficientScope where only its token is too narrow.
+        """
+        if not self.is_admitted_to(model):
+            raise NotAllowed(f"This subscriber is not allowed to use the model '{model}'.")
+        scope = f"{PREDICT_SCOPE}:{model}"
+        if self.scopes is not None and self.scopes.isdisjoint({PREDICT_SCOPE, scope}):
+            raise InsufficientScope(f"This token does not cover the model '{model}'.", scope=scope)
+
+    def is_admitted_to(self, model: str) -> bool:
+        """Whether the model is one of the caller's, whatever a token narrows."""
+        return self.kind == "person" or EVERY_MODEL in self.models or model in self.models

@@ -38,7 +38,14 @@ def verify_session(session_id: str) -> Principal:
     if session.user.disabled_at is not None:
         raise InvalidToken(_ENDED, cause="the user is disabled")
     user = session.user
-    return Principal(kind="person", id=user.id, name=user.username, role=Role(user.role), session_id=session.id)
+    return Principal(
+        kind="person",
+        id=user.id,
+        name=user.username,
+        role=Role(user.role),
+        session_id=session.id,
+        ends_at=session.expires_at,
+    )
 
 
 def rotate_refresh(session_id: str, refresh_id: str) -> str:
