@@ -41,6 +41,10 @@ class InvalidCredentials(Unauthenticated):
     """Unknown user or wrong password; the two are never told apart."""
 
 
+class OtpRequired(Unauthenticated):
+    """The password is right; the code of the second factor is missing."""
+
+
 class InvalidToken(Unauthenticated):
     """A token that is expired, revoked, altered or meant for something else."""
 

@@ -18,6 +18,7 @@ STATUS: dict[type[errors.SignetError], HTTPStatus] = {
     errors.InvalidScope: HTTPStatus.BAD_REQUEST,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.InvalidCredentials: HTTPStatus.UNAUTHORIZED,
+    errors.OtpRequired: HTTPStatus.UNAUTHORIZED,
     errors.InvalidToken: HTTPStatus.UNAUTHORIZED,
     errors.InvalidCertificate: HTTPStatus.UNAUTHORIZED,
     errors.InvalidEnrolment: HTTPStatus.UNAUTHORIZED,

@@ -84,6 +84,11 @@ class Principal:
     ends_at: datetime | None = None
 
     @property
+    def actor(self) -> str:
+        """How the journal names the caller: no username holds a colon."""
+        return self.name if self.kind == "person" else f"subscriber:{self.id}"
+
+    @property
     def permissions(self) -> frozenset[Permission]:
         return SUBSCRIBER_PERMISSIONS if self.role is None else ROLES[self.role]
 
