@@ -65,10 +65,8 @@ def read_certificate(settings: Settings, name: str) -> x509.Certificate:
 
 def seal_keys(settings: Settings, authority: Authority, folder: Path) -> None:
     """Write every key of the authority that is here, sealed, into `folder`."""
-    keys = {"subscribers-ca": authority.subscribers.key, "server-ca": authority.servers.key}
-    if authority.root_key is not None:
-        keys["root"] = authority.root_key
-    for name, key in keys.items():
+    keys = {"root": authority.root_key, "subscribers-ca": authority.subscribers.key, "server-ca": authority.servers.key}
+    for name, key in ((name, key) for name, key in keys.items() if key is not None):
         write_key(settings, name, key, folder)
 
 

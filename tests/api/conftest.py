@@ -16,6 +16,13 @@ from backend.settings import Settings
 from tests.trained import make_job, make_result
 
 
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """Every table, those that no revision makes yet too."""
+    db.create_all()
+    return app
+
+
 class Registered:
     """Registers versions without a training and without MLflow."""
 

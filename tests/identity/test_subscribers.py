@@ -47,6 +47,8 @@ def test_only_what_is_named_changes(billing: Subscriber) -> None:
     assert (billing.models, billing.rate_per_minute, billing.daily_quota) == (["iris", "bikes"], 60, 1000)
     subscribers.change_subscriber(billing, {"rate_per_minute": None}, actor="mia")
     assert billing.rate_per_minute is None
+    subscribers.change_subscriber(billing, {"description": "Invoices, Köln", "name": "Fakturierung 2"}, actor="mia")
+    assert (billing.description, billing.name) == ("Invoices, Köln", "Fakturierung 2")
 
 
 def test_a_change_cannot_take_anothers_name(billing: Subscriber, shipping: Subscriber) -> None:
