@@ -13,6 +13,8 @@ COMMANDS = {
     "train": Lazy("backend.cli.train:train", "Train a model from a file."),
     "predict": Lazy("backend.cli.predict:predict", "Score a file, or one row, with a model."),
     "user": Lazy("backend.cli.user:user", "People who may sign in."),
+    "subscriber": Lazy("backend.cli.subscriber:subscriber", "Services that may ask models, each by its certificate."),
+    "certificate": Lazy("backend.cli.certificate:certificate", "Certificates of subscribers, and the root's key."),
     "algorithm": Lazy("backend.cli.algorithm:algorithm", "Learning algorithms that are installed."),
     "init": Lazy("backend.supervision.commands:init", "Make what a first start needs: keys, database, administrator."),
     "serve": Lazy("backend.supervision.commands:serve", "Run the API alone."),
