@@ -33,6 +33,10 @@ class Registered:
     def __call__(self, model: str, task: str, *, version: int = 1, alias: str | None = "champion") -> ModelVersion:
         self.count += 1
         result = make_result(self.folder / str(self.count), task, seed=self.count)  # type: ignore[arg-type]
+        return self.keep(result, model, task, version, alias)
+
+    def keep(self, result: Path, model: str, task: str, version: int, alias: str | None) -> ModelVersion:
+        """Register what a training left in the folder `result`."""
         manifest = fingerprint(result / "bundle")
         target = bundle_folder(self.settings, manifest)
         target.parent.mkdir(parents=True, exist_ok=True)
