@@ -50,6 +50,14 @@ class Settings(BaseSettings):
         30, description="Life of a person's session without signing in again"
     )
 
+    api_url: Annotated[str, Field(pattern=r"^(https://[^/?#\s]+)?$")] = Field(
+        "",
+        description="Where callers reach the API, as subscribers' tokens say; the first of `SIGNET_HOSTNAMES` and `SIGNET_PORT` where empty",
+    )
+    proxy_socket: Path | None = Field(
+        None,
+        description="Unix socket on which the API listens without TLS, for a proxy that ends TLS before it; `SIGNET_PORT` where empty",
+    )
     trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,255}$")] = Field(
         "signet.local",
         description="Whose subscribers they are: the host of their identities, `spiffe://.../subscriber/...`",
@@ -90,6 +98,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The URL of the database, the default filled in."""
         return self.database_url or f"sqlite:///{self.data / 'signet.db'}"
+
+    @cached_property
+    def issuer(self) -> str:
+        """The URL of the API as its callers know it, the default filled in."""
+        return self.api_url or f"https://{self.hostnames.split(',')[0].strip()}:{self.port}"
 
     @cached_property
     def mlflow(self) -> str:

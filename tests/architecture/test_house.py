@@ -32,6 +32,8 @@ PUBLIC = {
     "POST /v1/enrol",
     "GET /.well-known/est/cacerts",
     "POST /.well-known/est/simpleenroll",
+    "GET /.well-known/oauth-authorization-server",
+    "GET /.well-known/jwks.json",
     "GET /pki/ca.pem",
     "GET /pki/subscribers-ca.cer",
     "GET /pki/subscribers.crl",
