@@ -58,7 +58,7 @@ class SubscriberList(Answer):
     items: list[SubscriberAnswer]
 
 
-class EnrolmentAnswer(Answer):
+class EnrolmentTokenAnswer(Answer):
     token: str = Field(description="Told this once; works once, at `POST /v1/enrol`")
     expires_at: datetime
 
@@ -104,7 +104,7 @@ def delete_subscriber(subscriber_id: str, actor: Principal, platform: Platform) 
 @endpoints.post(
     "/v1/subscribers/{subscriber_id}/enrolment",
     access=Permission.MANAGE_SUBSCRIBERS,
-    answer=EnrolmentAnswer,
+    answer=EnrolmentTokenAnswer,
     status=201,
 )
 def create_subscriber_enrolment(subscriber_id: str, actor: Principal) -> EnrolmentToken:
