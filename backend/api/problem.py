@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from backend import errors
+from backend.api import refusals
 from backend.database import db
 
 STATUS: dict[type[errors.SignetError], HTTPStatus] = {
@@ -86,6 +87,7 @@ def _known(error: errors.SignetError) -> Response:
     members: dict[str, Any] = {}
     if isinstance(error, errors.InvalidFields):
         members["problems"] = [problem.to_json() for problem in error.problems]
+    refusals.tell(error, status, _code(type(error)))
     response = problem(status, _code(type(error)), error.detail, **members)
     if status == HTTPStatus.UNAUTHORIZED or isinstance(error, errors.InsufficientScope):
         response.headers["WWW-Authenticate"] = _challenge(error)

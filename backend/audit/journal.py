@@ -21,6 +21,7 @@ from backend.database import db
 
 _log = logging.getLogger("signet.audit")
 _circumstances: ContextVar[tuple[str, str]] = ContextVar("circumstances", default=("", ""))
+_refusal_told: ContextVar[bool] = ContextVar("refusal_told", default=False)
 _floods: WeakKeyDictionary[Engine, Floods] = WeakKeyDictionary()
 
 # Where the notes of a session wait: those that its commit writes, and those that any end of its transaction writes.
@@ -43,25 +44,48 @@ def record(
     `user:ada`, `model:iris@champion`, `certificate:<serial>`. `details` holds facts, never a secret or a payload. Address and request
     are those of the request under way where not given. Equal refusals of one minute become the first and one with their number.
     """
-    here, request = _circumstances.get()
-    note = Note(event, actor, target, outcome, details or {}, address or here, request_id or request)
+    about = note(
+        event, actor=actor, target=target, outcome=outcome, details=details, address=address, request_id=request_id
+    )
     session = db.session()
     if outcome != "done":
-        _write_apart(session, _flood_of(db.engine).admit(note))
+        _refusal_told.set(True)
+        _write_apart(session, _flood_of(db.engine).admit(about))
         return
     if not session.in_transaction():
         session.begin()  # so that a rollback takes the note with it even where nothing else was written
-    session.info.setdefault(_DONE, []).append(note)
+    session.info.setdefault(_DONE, []).append(about)
+
+
+def note(
+    event: Event,
+    *,
+    actor: str,
+    target: str = "",
+    outcome: Outcome = "done",
+    details: Mapping[str, Any] | None = None,
+    address: str = "",
+    request_id: str = "",
+) -> Note:
+    """What `record` would write, for a caller that appends it to a transaction of its own."""
+    here, request = _circumstances.get()
+    return Note(event, actor, target, outcome, details or {}, address or here, request_id or request)
 
 
 def enter(*, address: str, request_id: str) -> None:
     """What is recorded from now on, in this thread, is part of this request."""
     _circumstances.set((address, request_id))
+    _refusal_told.set(False)
 
 
 def leave() -> None:
     """The request is over."""
-    _circumstances.set(("", ""))
+    enter(address="", request_id="")
+
+
+def is_refusal_told() -> bool:
+    """Whether this request's refusal is recorded already."""
+    return _refusal_told.get()
 
 
 def settle(*, ended: bool = False) -> None:

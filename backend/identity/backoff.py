@@ -93,13 +93,18 @@ def begin_code(user_id: str, place: str) -> Attempt:
 
 def succeed(attempt: Attempt, user: User) -> None:
     """The person came from there, and the account's failures from there are forgotten; in the caller's transaction."""
+    forget(attempt)
     connection = db.session.connection()
-    connection.execute(delete(SignInFailures).where(SignInFailures.key == attempt.own))
     _give_back(connection, attempt)
     connection.execute(delete(KnownPlace).where(KnownPlace.seen_at < attempt.began_at - _PLACES_KEPT))
     seen = _insert(connection, KnownPlace).values(user_id=user.id, place=attempt.place, seen_at=attempt.began_at)
     seen = seen.on_conflict_do_update(index_elements=["user_id", "place"], set_={"seen_at": attempt.began_at})
     connection.execute(seen)
+
+
+def forget(attempt: Attempt) -> None:
+    """What failed on the account from there counts no more; in the caller's transaction."""
+    db.session.execute(delete(SignInFailures).where(SignInFailures.key == attempt.own))
 
 
 def withdraw(attempt: Attempt) -> None:

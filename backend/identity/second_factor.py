@@ -114,9 +114,7 @@ def _spend_recovery_code(user: User, code: str) -> None:
     if not db.session.execute(spend.values(used_at=now())).rowcount:  # type: ignore[attr-defined]
         raise InvalidCredentials(_WRONG)
     left = len(db.session.scalars(select(RecoveryCode.id).where(*unused)).all())
-    record(
-        Event.RECOVERY_CODE_USED, actor=user.username, target=f"user:{user.username}", details={"left": left}
-    )
+    record(Event.RECOVERY_CODE_USED, actor=user.username, target=f"user:{user.username}", details={"left": left})
 
 
 def _secret(settings: Settings, user: User) -> str:
