@@ -164,6 +164,8 @@ def _schemas(listed: list[Endpoint]) -> dict[str, Any]:
     answers = [(endpoint.answer, "serialization") for endpoint in listed if endpoint.answer is not None]
     _, definitions = models_json_schema([*bodies, *answers], ref_template=_REF)  # type: ignore[list-item]
     schemas: dict[str, Any] = definitions.get("$defs", {})
+    for query in (endpoint.hints["query"] for endpoint in listed if "query" in endpoint.hints):
+        schemas |= TypeAdapter(query).json_schema(ref_template=_REF).get("$defs", {})
     return dict(sorted(schemas.items()))
 
 
