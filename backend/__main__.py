@@ -15,6 +15,7 @@ COMMANDS = {
     "user": Lazy("backend.cli.user:user", "People who may sign in."),
     "subscriber": Lazy("backend.cli.subscriber:subscriber", "Services that may ask models, each by its certificate."),
     "certificate": Lazy("backend.cli.certificate:certificate", "Certificates of subscribers, and the root's key."),
+    "audit": Lazy("backend.cli.audit:audit", "The journal: who did what, when, to what."),
     "algorithm": Lazy("backend.cli.algorithm:algorithm", "Learning algorithms that are installed."),
     "init": Lazy("backend.supervision.commands:init", "Make what a first start needs: keys, database, administrator."),
     "serve": Lazy("backend.supervision.commands:serve", "Run the API alone."),
