@@ -20,16 +20,14 @@ _OUTCOMES = ("done", "refused", "failed")
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
-class _KnownHead(click.ParamType):
+def _known_head(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Head | None:
     """`POSITION:HASH`, as `verify` prints it."""
-
-    name = "POSITION:HASH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Head:
-        position, _, digest = str(value).partition(":")
-        if not position.isdecimal() or len(digest) != 64:
-            self.fail(f"'{value}' should read POSITION:HASH, as an earlier `audit verify` printed it.", param, ctx)
-        return Head(int(position), digest.lower())
+    if value is None:
+        return None
+    position, _, digest = value.partition(":")
+    if not position.isdecimal() or len(digest) != 64:
+        raise click.BadParameter(f"'{value}' should read POSITION:HASH, as an earlier `audit verify` printed it.")
+    return Head(int(position), digest.lower())
 
 
 @click.group()
@@ -85,7 +83,12 @@ def export(context: Context, /, output: Any, **filters: Any) -> None:
 
 
 @audit.command()
-@click.option("--known", type=_KnownHead(), help="The head that an earlier run printed: its event must be there still.")
+@click.option(
+    "--known",
+    metavar="POSITION:HASH",
+    callback=_known_head,
+    help="The head that an earlier run printed: its event must be there still.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_context
 def verify(context: Context, known: Head | None, *, as_json: bool) -> None:
