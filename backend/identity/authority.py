@@ -48,13 +48,15 @@ def ensure_authority(settings: Settings) -> Authority:
     with locked(settings.certs):
         if not authority_folder(settings).exists():
             _create(settings)
-        return _kept_in_date(settings)
+        authority = _with_issuers_in_date(settings)
+        renew_where_due(settings, authority)
+        return authority
 
 
 def ensure_server_certificate(settings: Settings) -> x509.Certificate:
     """The server certificate, made anew where its last third has begun, its issuer or the names of this machine changed."""
     with locked(settings.certs):
-        return renew_where_due(settings, _kept_in_date(settings))
+        return renew_where_due(settings, _with_issuers_in_date(settings))
 
 
 def ensure_token_key(settings: Settings) -> Path:
@@ -107,23 +109,16 @@ def _create(settings: Settings) -> None:
     sync_folder(settings.certs)
 
 
-def _kept_in_date(settings: Settings) -> Authority:
-    authority = _with_issuers_in_date(open_authority(settings), authority_folder(settings))
-    _publish(settings.certs / "ca.pem", pem(authority.root))
-    renew_where_due(settings, authority)
-    return authority
-
-
-def _with_issuers_in_date(authority: Authority, folder: Path) -> Authority:
-    moment = datetime.now(UTC)
+def _with_issuers_in_date(settings: Settings) -> Authority:
+    authority, moment = open_authority(settings), datetime.now(UTC)
     for warning in ageing_without_root(authority, moment):
         _log.warning("%s", warning)
     ageing = is_ageing(authority.subscribers.certificate, moment) or is_ageing(authority.servers.certificate, moment)
-    if not ageing or authority.root_key is None:
-        return authority
-    renewed = authority.renew_issuers(now=moment)
-    write_certificates(renewed, folder)
-    return renewed
+    if ageing and authority.root_key is not None:
+        authority = authority.renew_issuers(now=moment)
+        write_certificates(authority, authority_folder(settings))
+    _publish(settings.certs / "ca.pem", pem(authority.root))
+    return authority
 
 
 def _publish(path: Path, content: bytes) -> None:

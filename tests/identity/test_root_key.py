@@ -19,6 +19,7 @@ from backend.identity.subscriber_tables import Subscriber
 from backend.pki import keystore
 from backend.pki.authority import Authority
 from backend.pki.keystore import new_encryption_key
+from backend.registry.mlflow_server import environment
 from backend.settings import Settings
 from tests.certifying import signing_request
 
@@ -138,6 +139,8 @@ class TestEncryptionKey:
         with pytest.raises(UnsafeSettings, match=says):
             open_issuers(settings.model_copy(update={"key_encryption_key": SecretStr(value)}))
 
-    def test_it_is_not_shown(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        given = settings.model_copy(update={"key_encryption_key": SecretStr("opens-everything")})
+    def test_it_is_not_shown_and_not_handed_on(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SIGNET_KEY_ENCRYPTION_KEY", "opens-everything")
+        given = Settings(home=settings.home)
         assert "opens-everything" not in f"{given!r} {given}"
+        assert "SIGNET_KEY_ENCRYPTION_KEY" not in environment(given)
