@@ -124,6 +124,11 @@ def inherited(names: Iterable[str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}  # noqa: TID251 - the one module that may
 
 
+def without_keys() -> dict[str, str]:
+    """The variables of this process but for what opens the authority's keys, for a program that signs nothing."""
+    return {name: value for name, value in os.environ.items() if name != "SIGNET_KEY_ENCRYPTION_KEY"}  # noqa: TID251
+
+
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     name = "_".join(str(part) for part in location).upper()
     return f"SIGNET_{name}: {message}" if name else message.removeprefix("Value error, ")

@@ -20,7 +20,7 @@ from backend.pki import keystore
 from backend.pki.authority import Authority
 from backend.pki.keystore import new_encryption_key
 from backend.registry.mlflow_server import environment
-from backend.settings import Settings
+from backend.settings import Settings, without_keys
 from tests.certifying import signing_request
 
 PASSPHRASE = "correct horse battery"
@@ -144,3 +144,5 @@ class TestEncryptionKey:
         given = Settings(home=settings.home)
         assert "opens-everything" not in f"{given!r} {given}"
         assert "SIGNET_KEY_ENCRYPTION_KEY" not in environment(given)
+        assert "opens-everything" not in without_keys().values()
+        assert "PATH" in without_keys()
