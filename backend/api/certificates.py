@@ -45,7 +45,9 @@ class Revoking(Body):
 
 
 class CertificateQuery(Query):
-    subscriber: str | None = Field(None, description="Only those of the subscriber with this id")
+    subscriber: str | None = Field(
+        None, pattern=r"^[0-9a-f-]{1,36}$", description="Only those of the subscriber with this id"
+    )
     state: CertificateState | None = None
     expiring_within_days: int | None = Field(None, ge=0, le=3650, description="Only valid ones that end by then")
 

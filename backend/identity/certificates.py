@@ -1,6 +1,7 @@
 """Certificates of subscribers by their rows: whose a presented one is, whether it is good, and which there are."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +12,8 @@ from backend.database import db, now
 from backend.errors import InvalidCertificate, NotAllowed, NotFound
 from backend.identity.principal import Principal
 from backend.identity.subscriber_tables import ACTIVE, Certificate, Subscriber
+
+_SERIAL = re.compile(r"[0-9a-f]{1,40}")
 
 
 class CertificateState(StrEnum):
@@ -42,7 +45,7 @@ def verify_certificate(der: bytes) -> Principal:
     certificate = find_certificate(fingerprint)
     if certificate is None or certificate.subscriber is None:
         raise InvalidCertificate("This certificate was not issued to a subscriber of this platform.")
-    _verify_good(certificate, now())
+    verify_good(certificate, now())
     subscriber = certificate.subscriber
     verify_active(subscriber)
     return Principal(
@@ -63,10 +66,24 @@ def verify_active(subscriber: Subscriber) -> None:
         raise NotAllowed(f"The subscriber '{subscriber.name}' is suspended. Ask its manager to resume it.")
 
 
+def verify_good(certificate: Certificate, moment: datetime) -> None:
+    """InvalidCertificate where it is revoked, replaced or outside its life at `moment`."""
+    state = state_at(certificate, moment)
+    if state is CertificateState.REVOKED:
+        raise InvalidCertificate(f"This certificate was revoked ({certificate.revocation_reason}).")
+    if state is CertificateState.REPLACED:
+        raise InvalidCertificate("This certificate was replaced by a newer one.")
+    if state is CertificateState.EXPIRED or moment < certificate.not_before:
+        life = f"{certificate.not_before:%Y-%m-%d %H:%M} to {certificate.not_after:%Y-%m-%d %H:%M} UTC"
+        raise InvalidCertificate(f"This certificate is good from {life}.")
+
+
 def get_certificate(serial_number: str) -> Certificate:
     """The certificate with this serial number (hexadecimal, in any of its spellings); NotFound otherwise."""
     text = serial_number.replace(":", "").lower().lstrip("0")
-    certificate = db.session.scalar(select(Certificate).where(Certificate.serial_number == text))
+    certificate = None
+    if _SERIAL.fullmatch(text):  # PostgreSQL fails on some texts that no number is
+        certificate = db.session.scalar(select(Certificate).where(Certificate.serial_number == text))
     if certificate is None:
         raise NotFound("There is no such certificate.")
     return certificate
@@ -93,14 +110,14 @@ def list_certificates(
     if subscriber_id is not None:
         wanted = wanted.where(Certificate.subscriber_id == subscriber_id)
     if state is not None:
-        wanted = wanted.where(is_in_state(state, moment))
+        wanted = wanted.where(in_state(state, moment))
     if expiring_within is not None:
-        valid = is_in_state(CertificateState.VALID, moment)
+        valid = in_state(CertificateState.VALID, moment)
         wanted = wanted.where(valid, Certificate.not_after <= moment + expiring_within)
     return db.session.scalars(wanted.limit(limit)).all()
 
 
-def is_in_state(state: CertificateState, moment: datetime) -> ColumnElement[bool]:
+def in_state(state: CertificateState, moment: datetime) -> ColumnElement[bool]:
     """`state_at` as a condition of a query."""
     revoked = Certificate.revoked_at.is_not(None)
     replaced = and_(Certificate.revoked_at.is_(None), Certificate.replaced_at <= moment)
@@ -113,14 +130,3 @@ def is_in_state(state: CertificateState, moment: datetime) -> ColumnElement[bool
         CertificateState.EXPIRED: and_(standing, Certificate.not_after <= moment),
         CertificateState.VALID: and_(standing, Certificate.not_after > moment),
     }[state]
-
-
-def _verify_good(certificate: Certificate, moment: datetime) -> None:
-    state = state_at(certificate, moment)
-    if state is CertificateState.REVOKED:
-        raise InvalidCertificate(f"This certificate was revoked ({certificate.revocation_reason}).")
-    if state is CertificateState.REPLACED:
-        raise InvalidCertificate("This certificate was replaced by a newer one.")
-    if state is CertificateState.EXPIRED or moment < certificate.not_before:
-        life = f"{certificate.not_before:%Y-%m-%d %H:%M} to {certificate.not_after:%Y-%m-%d %H:%M} UTC"
-        raise InvalidCertificate(f"This certificate is good from {life}.")

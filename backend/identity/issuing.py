@@ -13,7 +13,7 @@ from backend.audit.journal import record
 from backend.database import UtcDateTime, db, now
 from backend.errors import Conflict, Invalid, InvalidCertificate, NotAllowed, NotReady
 from backend.identity.authority_files import open_issuers
-from backend.identity.certificates import find_certificate, verify_active
+from backend.identity.certificates import find_certificate, verify_active, verify_good
 from backend.identity.subscriber_tables import Certificate, Subscriber
 from backend.pki.authority import Authority
 from backend.pki.certifying import pem
@@ -61,13 +61,14 @@ def renew_certificate(settings: Settings, fingerprint: str, request: bytes, *, a
     """A successor, for a new key, of the certificate with this fingerprint, which stays valid for the overlap.
 
     It can be had in the last third of the certificate's life, and again while the overlap lasts: an answer may get lost, and
-    replicas may share a certificate. Raises NotAllowed before that time, InvalidCertificate where it was revoked meanwhile,
+    replicas may share a certificate. Raises NotAllowed before that time, InvalidCertificate where it is not good,
     Malformed or Invalid for a request or a key that is not good.
     """
     old = find_certificate(fingerprint)
     if old is None or old.subscriber is None:
         raise InvalidCertificate("This certificate was not issued to a subscriber of this platform.")
     key, moment = public_key_of_request(request), now()
+    verify_good(old, moment)
     if moment < renewable_from(old):
         raise NotAllowed(f"This certificate can be renewed from {renewable_from(old):%Y-%m-%d %H:%M} UTC on.")
     if _is_known(key):

@@ -9,7 +9,7 @@ from backend.audit.events import SYSTEM, Event
 from backend.audit.journal import record
 from backend.database import UtcDateTime, db, now
 from backend.identity.authority_files import open_issuers, read_certificate
-from backend.identity.certificates import CertificateState, is_in_state
+from backend.identity.certificates import CertificateState, in_state
 from backend.identity.subscriber_tables import Certificate, RevocationList
 from backend.pki.profiles import CRL_LIFETIME
 from backend.pki.public_keys import key_digest
@@ -53,7 +53,7 @@ def issue_revocation_list(settings: Settings) -> bytes:
 
 def _taken_back(moment: datetime) -> list[Revocation]:
     """Revoked certificates, and replaced ones past their overlap; each is listed for one list's life after its own end."""
-    taken = or_(*(is_in_state(state, moment) for state in (CertificateState.REVOKED, CertificateState.REPLACED)))
+    taken = or_(*(in_state(state, moment) for state in (CertificateState.REVOKED, CertificateState.REPLACED)))
     rows = db.session.scalars(
         select(Certificate)
         .where(taken, Certificate.not_after > moment - CRL_LIFETIME)

@@ -16,6 +16,7 @@ from backend.identity.revocation import revoke_all
 from backend.identity.subscriber_tables import ACTIVE, SUSPENDED, Subscriber
 from backend.settings import Settings
 
+_ID = re.compile(r"[0-9a-f-]{36}")
 _NAME = re.compile(r"\w([\w .@-]{0,62}\w)?")
 _MOST_MODELS = 100
 _SHORTEST_HOURS, _LONGEST_HOURS = 1, 90 * 24
@@ -42,7 +43,8 @@ def create_subscriber(name: str, *, actor: str, **terms: Any) -> Subscriber:
 
 def get_subscriber(subscriber_id: str) -> Subscriber:
     """The subscriber of that id; NotFound otherwise."""
-    subscriber = db.session.get(Subscriber, subscriber_id)
+    # PostgreSQL fails on some texts that no id is.
+    subscriber = db.session.get(Subscriber, subscriber_id) if _ID.fullmatch(subscriber_id) else None
     if subscriber is None:
         raise NotFound("There is no such subscriber.")
     return subscriber

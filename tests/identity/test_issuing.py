@@ -225,6 +225,14 @@ class TestRenewal:
         with pytest.raises(InvalidCertificate):
             renew_certificate(settings, old.fingerprint, signing_request(), actor="billing")
 
+    def test_one_that_is_over_renews_nothing(self, settings: Settings, billing: Subscriber, clock: Clock) -> None:
+        old = issue_certificate(settings, billing, signing_request(), actor="mia").row
+        clock.forward(days=21)
+        renew_certificate(settings, old.fingerprint, signing_request(), actor="billing")
+        clock.forward(days=2)
+        with pytest.raises(InvalidCertificate, match="replaced"):
+            renew_certificate(settings, old.fingerprint, signing_request(), actor="billing")
+
     def test_one_that_is_revoked_at_the_same_moment_renews_nothing(
         self, settings: Settings, billing: Subscriber, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:

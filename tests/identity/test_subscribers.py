@@ -38,6 +38,8 @@ def test_subscribers_are_found_by_id_and_by_name(billing: Subscriber, shipping: 
     for find in (subscribers.get_subscriber, subscribers.get_subscriber_named):
         with pytest.raises(NotFound):
             find("nobody")
+    with pytest.raises(NotFound):
+        subscribers.get_subscriber("\x00" * 36)
 
 
 def test_only_what_is_named_changes(billing: Subscriber) -> None:
