@@ -9,9 +9,10 @@ from flask_talisman import Talisman
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from backend.api import access, problem, routing
+from backend.api import access, caller, problem, routing
 from backend.api.catalog import ENDPOINTS
 from backend.api.platform import Platform
+from backend.audit import journal
 from backend.database import db
 from backend.datasets.store import sweep
 from backend.serving.shelf import Shelf
@@ -32,12 +33,14 @@ def create_app(settings: Settings) -> Flask:
     """The whole API over one database."""
     app = create_storage(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    access.install(app, settings)
+    caller.install(app, settings)
     problem.install(app)
     # The one listener speaks TLS only, so there is nothing to redirect from.
     Talisman(app, force_https=False, content_security_policy=CONTENT_SECURITY_POLICY, referrer_policy="no-referrer")
     app.before_request(_begin)
+    access.install(app, settings)
     app.after_request(_end)
+    app.teardown_request(_leave)
     app.extensions["signet"] = Platform(settings=settings, shelf=Shelf(settings, app.app_context))
     routing.install(app, ENDPOINTS)
     return app
@@ -75,10 +78,16 @@ def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    journal.enter(address=caller.caller_address(), request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
+    journal.settle()
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
     _log.info("%s %s %s [%s]", request.method, request.path, response.status_code, g.get("request_id", ""))
     return response
+
+
+def _leave(_error: BaseException | None) -> None:
+    journal.leave()

@@ -41,16 +41,48 @@ class InvalidCredentials(Unauthenticated):
     """Unknown user or wrong password; the two are never told apart."""
 
 
+class OtpRequired(Unauthenticated):
+    """The password is right; the code of the second factor is missing."""
+
+
 class InvalidToken(Unauthenticated):
     """A token that is expired, revoked, altered or meant for something else."""
+
+
+class InvalidCertificate(Unauthenticated):
+    """A client certificate that is unknown to us, revoked, replaced or outside its life."""
+
+
+class InvalidEnrolment(Unauthenticated):
+    """An enrolment token that is unknown, used or too old; the three are never told apart."""
+
+
+class UnsupportedGrant(Malformed):
+    """A token was asked for in a way that is not offered (RFC 6749, `unsupported_grant_type`)."""
+
+
+class InvalidScope(Malformed):
+    """A token was asked for more than its subscriber may do, or for something unknown (RFC 6749, `invalid_scope`)."""
 
 
 class NotAllowed(SignetError):
     """The caller is known and may not do this."""
 
 
+class InsufficientScope(NotAllowed):
+    """The caller may do this, but not with this token; `scope` is what a token needs (RFC 6750)."""
+
+    def __init__(self, detail: str, *, scope: str, cause: str | None = None) -> None:
+        super().__init__(detail, cause=cause)
+        self.scope = scope
+
+
 class NotFound(SignetError):
     """The thing does not exist, or is not the caller's to know about."""
+
+
+class Gone(SignetError):
+    """The thing was there to be fetched once, and was, or its time is over."""
 
 
 class Conflict(SignetError):

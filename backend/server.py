@@ -1,4 +1,7 @@
-"""The gunicorn application: the API over TLS only, in threads that no stalled client can hold for long."""
+"""The gunicorn application: the API over TLS only, in threads that no stalled client can hold for long.
+
+Where a proxy ends TLS in front of it, the API listens on a Unix socket instead, which only that proxy can open.
+"""
 
 import ctypes
 import logging
@@ -14,6 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -26,7 +30,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from backend.errors import SignetError
 from backend.identity.authority import ensure_authority, ensure_server_certificate
 from backend.listener.tls import BoundedSocket, Deadlines, Listener
-from backend.listener.wsgi import problem_answer, with_peer
+from backend.listener.wsgi import misframed, problem_answer, with_peer, with_proxy
 from backend.logs import FORMAT, TIME, configure_logging
 from backend.settings import Settings
 
@@ -34,6 +38,7 @@ _GRACE_SECONDS = 20
 _IDLE_SECONDS = 75
 _CHECK_CERTIFICATE_SECONDS = 6 * 3600
 _PR_SET_PDEATHSIG = 1
+_CLAIMS = ("CLIENT_CERT", "X_SSL_CLIENT_CERT", "X_FORWARDED_CLIENT_CERT")
 
 _REFUSALS: dict[type[Exception], HTTPStatus] = {
     framing.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -72,12 +77,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> WSGIApplication:
         """The app, as each worker process builds it for itself."""
-        return with_peer(self.create_app(self.settings))
+        app = self.create_app(self.settings)
+        return with_peer(app) if self.settings.proxy_socket is None else with_proxy(app)
 
     def _configuration(self) -> dict[str, Any]:
-        certs, bind = self.settings.certs, self.settings.bind
         return {
-            "bind": [f"[{bind}]:{self.settings.port}" if ":" in bind else f"{bind}:{self.settings.port}"],
+            **(self._direct() if self.settings.proxy_socket is None else self._proxied(self.settings.proxy_socket)),
             "workers": 1,
             "worker_class": BoundedWorker,
             "threads": self.settings.server_threads,
@@ -88,12 +93,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "limit_request_line": 8190,
             "limit_request_fields": 100,
             "limit_request_field_size": 8190,
-            "certfile": str(certs / "server.pem"),
-            "keyfile": str(certs / "server.key"),
-            "ssl_context": self._context,
-            "do_handshake_on_connect": False,
-            # No header says who the caller is or how it came: there is no proxy in front of this listener.
+            # No header says how the request came; which ones with a "_" in their name are kept, `_pre_request` says.
             "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
+            "header_map": "dangerous",
             "control_socket_disable": True,
             "accesslog": None,
             "logger_class": OneLineLogger,
@@ -103,6 +107,21 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "post_fork": _post_fork,
             "post_worker_init": _post_worker_init,
         }
+
+    def _direct(self) -> dict[str, Any]:
+        """Callers speak TLS with this process itself."""
+        certs, bind = self.settings.certs, self.settings.bind
+        return {
+            "bind": [f"[{bind}]:{self.settings.port}" if ":" in bind else f"{bind}:{self.settings.port}"],
+            "certfile": str(certs / "server.pem"),
+            "keyfile": str(certs / "server.key"),
+            "ssl_context": self._context,
+            "do_handshake_on_connect": False,
+        }
+
+    def _proxied(self, path: Path) -> dict[str, Any]:
+        """A proxy speaks TLS with the callers; nobody but it and its group can reach this process."""
+        return {"bind": [f"unix:{path}"], "umask": 0o117}
 
     def _context(self, _configuration: object, _default: object) -> ssl.SSLContext:
         return self.listener.context()
@@ -124,9 +143,9 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """Serve one request; a connection that ends is closed here, for gunicorn would wait for the peer while accepting."""
         kept = super().handle(conn)
-        if kept and not getattr(conn.sock, "misframed", False):
+        if kept and conn.sock not in misframed:
             return kept
-        _say_goodbye(conn.sock)
+        _say_goodbye(conn.sock, self.app.deadlines.linger)
         return False
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -174,10 +193,11 @@ class OneLineLogger(glogging.Logger):  # type: ignore[misc]
             super().exception(msg, *args, **kwargs)
 
 
-def _say_goodbye(connection: socket.socket) -> None:
+def _say_goodbye(connection: socket.socket, linger: float) -> None:
     """Close after the peer had time to read the answer: bytes that we leave unread would make the kernel drop it."""
     try:
-        if isinstance(connection, BoundedSocket):
+        if isinstance(connection, BoundedSocket) or connection.family == socket.AF_UNIX:
+            connection.settimeout(linger)  # a bounded socket goes on to bound itself
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(64 * 1024):
                 pass
@@ -193,8 +213,14 @@ def _connections(threads: int) -> int:
     return max(2 * threads, min(1000, files // 2))
 
 
-def _pre_request(_worker: Any, request: Any) -> None:
-    """Take no body whose end depends on a coding that the next reader may understand differently."""
+def _pre_request(worker: Any, request: Any) -> None:
+    """Take no body whose end depends on a coding that the next reader may understand differently.
+
+    A header with "_" in its name would be mistaken for the one with "-", so it is dropped; but where it claims to be a certificate on
+    a direct connection it goes on, for the app to refuse and to note.
+    """
+    claims = _CLAIMS if worker.app.settings.proxy_socket is None else ()
+    request.headers = [(name, value) for name, value in request.headers if "_" not in name or name in claims]
     for name, value in request.headers:
         if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
             raise framing.UnsupportedTransferCoding(value)
@@ -204,7 +230,8 @@ def _when_ready(server: Any) -> None:
     """Leave connections that say nothing to the kernel, where it knows how (Linux)."""
     if hasattr(socket, "TCP_DEFER_ACCEPT"):
         for listener in server.LISTENERS:
-            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
+            if listener.sock.family != socket.AF_UNIX:
+                listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
 
 
 def _post_fork(_server: Any, worker: Any) -> None:

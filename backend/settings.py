@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import UnsafeSettings
@@ -49,6 +49,31 @@ class Settings(BaseSettings):
         30, description="Life of a person's session without signing in again"
     )
 
+    api_url: Annotated[str, Field(pattern=r"^(https://[^/?#\s]+)?$")] = Field(
+        "",
+        description="Where callers reach the API, as subscribers' tokens say; the first of `SIGNET_HOSTNAMES` and `SIGNET_PORT` where empty",
+    )
+    proxy_socket: Path | None = Field(
+        None,
+        description="Unix socket on which the API listens without TLS, for a proxy that ends TLS before it; `SIGNET_PORT` where empty",
+    )
+    trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,255}$")] = Field(
+        "signet.local",
+        description="Whose subscribers they are: the host of their identities, `spiffe://.../subscriber/...`",
+    )
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = Field(
+        "",
+        description="Where others fetch `/pki/...`, as certificates then say, such as `http://pki.example.org`; not said where empty",
+    )
+    certificate_days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="Life of a subscriber's certificate")
+    certificate_overlap_hours: Annotated[int, Field(ge=1, le=24 * 30)] = Field(
+        24, description="How long a renewed certificate stays valid beside its successor"
+    )
+    key_encryption_key: SecretStr = Field(
+        SecretStr(""),
+        description="What seals the authority's keys at rest, 32 bytes in base64; a file under `certs/` where empty",
+    )
+
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
         ports = (self.port, self.ui_port, self.mlflow_port)
@@ -74,6 +99,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data / 'signet.db'}"
 
     @property
+    def issuer(self) -> str:
+        """The URL of the API as its callers know it, the default filled in."""
+        return self.api_url or f"https://{self.hostnames.split(',')[0].strip()}:{self.port}"
+
+    @property
     def mlflow(self) -> str:
         """The URL of MLflow, the default filled in."""
         return self.mlflow_url or f"http://127.0.0.1:{self.mlflow_port}"
@@ -91,6 +121,11 @@ def load_settings() -> Settings:
 def inherited(names: Iterable[str]) -> dict[str, str]:
     """Those variables of this process that are set, for a process that it starts with an environment of its own."""
     return {name: os.environ[name] for name in names if name in os.environ}  # noqa: TID251 - the one module that may
+
+
+def without_keys() -> dict[str, str]:
+    """The variables of this process but for what opens the authority's keys, for a program that signs nothing."""
+    return {name: value for name, value in os.environ.items() if name != "SIGNET_KEY_ENCRYPTION_KEY"}  # noqa: TID251
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:

@@ -1,25 +1,33 @@
-"""The one place where a credential becomes a principal.
+"""The one place where a credential becomes a principal: a person's token, a certificate, or a token bound to one."""
 
-Today a person's access token; the certificates and bound tokens of subscribers arrive here too.
-"""
-
-from collections.abc import Mapping
-from datetime import timedelta
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
-from typing import Any
 
-import jwt
 from flask import Flask, request
-from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import PyJWTError
 
-from backend.errors import InvalidToken, Unauthenticated
-from backend.identity.principal import Permission, Principal
+from backend.api import gate as gates
+from backend.api import person_tokens
+from backend.api.client_certificate import is_proxied, presented_certificate, refuse_claims
+from backend.api.gate import gate
+from backend.api.person_tokens import PersonToken
+from backend.api.refusals import note_caller
+from backend.audit.events import Event
+from backend.audit.journal import record
+from backend.database import db
+from backend.errors import InvalidToken, NotAllowed, Unauthenticated
+from backend.identity.bound_tokens import TYPE, BoundToken, verify_bound_token
+from backend.identity.certificates import fingerprint_of, verify_certificate
+from backend.identity.chains import verify_chain
+from backend.identity.principal import SUBSCRIBER_PERMISSIONS, Permission, Principal
 from backend.identity.sessions import verify_session
-from backend.identity.tables import Session
-from backend.identity.token_keys import read_token_key
 from backend.settings import Settings
+
+# A token's own header is shorter; a longer one is not worth reading.
+_LONGEST_HEADER = 700
 
 
 class Allow(Enum):
@@ -27,52 +35,29 @@ class Allow(Enum):
 
     PUBLIC = "anybody"
     SIGNED_IN = "anybody who is signed in"
+    CERTIFICATE = "a subscriber, by its certificate"
 
 
 Access = Allow | Permission
 
-_ISSUER, _AUDIENCE = "signet", "signet-people"
-_REQUIRED = ("exp", "iat", "nbf", "jti", "iss", "aud", "sub", "sid", "type")
-
 
 def install(app: Flask, settings: Settings) -> None:
-    """Tokens of people: ES256, with issuer, audience and an end."""
-    private, public = read_token_key(settings)
-    app.config.update(
-        JWT_ALGORITHM="ES256",
-        JWT_DECODE_ALGORITHMS=["ES256"],
-        JWT_PRIVATE_KEY=private,
-        JWT_PUBLIC_KEY=public,
-        JWT_TOKEN_LOCATION=["headers"],
-        JWT_ENCODE_ISSUER=_ISSUER,
-        JWT_DECODE_ISSUER=_ISSUER,
-        JWT_ENCODE_AUDIENCE=_AUDIENCE,
-        JWT_DECODE_AUDIENCE=_AUDIENCE,
-        JWT_DECODE_LEEWAY=5,
-        JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=settings.access_token_minutes),
-        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=settings.refresh_token_days),
-    )
-    JWTManager(app)
-
-
-def issue_tokens(session: Session, settings: Settings) -> dict[str, Any]:
-    """An access token and the session's next refresh token, as RFC 6749 names their fields."""
-    claims = {"sid": session.id}
-    return {
-        "access_token": create_access_token(session.user_id, additional_claims=claims),
-        "refresh_token": create_refresh_token(session.user_id, additional_claims=claims | {"rid": session.refresh_id}),
-        "token_type": "Bearer",
-        "expires_in": settings.access_token_minutes * 60,
-    }
+    """Callers of this app are judged here."""
+    person_tokens.install(app, settings)
+    gates.install(app, settings)
+    app.before_request(refuse_claims)
 
 
 def authenticate(access: Access) -> Principal | None:
     """The caller of this request, allowed to call; None where anybody may."""
     if access is Allow.PUBLIC:
         return None
-    principal = verify_access_token(bearer_token())
+    principal = _certified() if access is Allow.CERTIFICATE else _identified(access)
+    note_caller(principal)
     if isinstance(access, Permission):
         principal.verify_may(access)
+    elif access is Allow.SIGNED_IN and principal.kind != "person":
+        raise NotAllowed("This address is for people, not for subscribers.")
     return principal
 
 
@@ -84,20 +69,70 @@ def bearer_token() -> str:
     return token.strip()
 
 
-def verify_access_token(token: str) -> Principal:
-    """The person of a live access token; InvalidToken for every fault alike."""
-    return verify_session(verify_token(token, kind="access")["sid"])
+def _identified(access: Access) -> Principal:
+    """By the token where there is one, otherwise by the certificate: a token that is not good is never made up for."""
+    if "Authorization" not in request.headers and presented_certificate() is not None:
+        return _certified()
+    text = bearer_token()
+    token = gate().tokens.recall(hashlib.sha256(text.encode()).hexdigest(), lambda: _read(text))
+    if isinstance(token, PersonToken):
+        return _remembered(f"session {token.session_id}", lambda: verify_session(token.session_id))
+    if access not in SUBSCRIBER_PERMISSIONS:
+        raise InvalidToken(
+            "The token is expired or not valid.", cause="a subscriber's token where people's are asked for"
+        )
+    return _bearing(token)
 
 
-def verify_token(token: str, *, kind: str) -> Mapping[str, Any]:
-    """The claims of a token of ours of that kind (`access`, `refresh`)."""
+def _certified() -> Principal:
+    """The subscriber by the certificate that it presented, as its row says now."""
+    der = presented_certificate()
+    if der is None:
+        raise Unauthenticated("Present the certificate of a subscriber.")
+    return _remembered(f"certificate {fingerprint_of(der)}", lambda: _verify(der))
+
+
+def _verify(der: bytes) -> Principal:
+    if is_proxied():
+        verify_chain(gate().settings, der)
+    return verify_certificate(der)
+
+
+def _bearing(token: BoundToken) -> Principal:
+    """The subscriber by its certificate, narrowed by the token that is bound to it (RFC 8705)."""
+    if presented_certificate() is None:
+        raise InvalidToken("This token is bound to a certificate: present that too.")
+    subscriber = _certified()
+    if not token.is_bound_to(subscriber):
+        target = f"subscriber:{token.subscriber_id}"
+        record(Event.REQUEST_REFUSED, actor=subscriber.actor, target=target, outcome="refused")
+        raise InvalidToken("This token is bound to another certificate.")
+    return replace(subscriber, scopes=token.scopes)
+
+
+def _remembered(credential: str, verify: Callable[[], Principal]) -> Principal:
+    def verify_and_let_go() -> Principal:
+        try:
+            return verify()
+        finally:
+            # A request must not hold a connection while it predicts.
+            db.session.rollback()
+
+    return gate().callers.recall(credential, verify_and_let_go)
+
+
+def _read(token: str) -> PersonToken | BoundToken:
+    """What a token of ours says, each kind verified with its own key alone."""
+    if _type_of(token) == TYPE:
+        return verify_bound_token(gate().keys, gate().settings.issuer, token)
+    return person_tokens.read_access_token(token)
+
+
+def _type_of(token: str) -> object:
+    """What the token calls itself: only which key to verify it with hangs on that."""
+    head = token.partition(".")[0]
     try:
-        decode_token(token)
-        # The library fills in what a token lacks; what it really says is read again, its signature verified above.
-        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except (PyJWTError, JWTExtendedException, ValueError, KeyError, TypeError) as error:
-        raise InvalidToken("The token is expired or not valid.", cause=str(error)) from error
-    missing = [name for name in _REQUIRED if not claims.get(name)]
-    if missing or claims["type"] != kind:
-        raise InvalidToken("The token is expired or not valid.", cause=f"missing {missing} or not an {kind} token")
-    return claims
+        header = json.loads(base64.urlsafe_b64decode(f"{head[:_LONGEST_HEADER]}=="))
+    except ValueError:
+        return None
+    return header.get("typ") if isinstance(header, dict) else None

@@ -1,8 +1,28 @@
 """Every endpoint of the API, noun by noun."""
 
-from backend.api import datasets, jobs, models, openapi, operation, predict, sign_in, users
+from backend.api import (
+    audit,
+    certificates,
+    datasets,
+    enrolment,
+    est,
+    jobs,
+    models,
+    oauth,
+    openapi,
+    operation,
+    pki,
+    predict,
+    second_factor,
+    sign_in,
+    subscribers,
+    users,
+)
 from backend.api.routing import Endpoint
 
-NOUNS = (sign_in, users, datasets, jobs, models, predict, operation, openapi)
+NOUNS = (
+    sign_in, second_factor, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs, models, predict, audit,
+    operation, openapi,
+)  # fmt: skip
 
 ENDPOINTS: list[Endpoint] = [endpoint for noun in NOUNS for endpoint in noun.endpoints.listed]

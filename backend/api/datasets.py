@@ -9,6 +9,8 @@ from pydantic import Field
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Endpoints, Query
 from backend.api.uploads import read_upload
+from backend.audit.events import Event
+from backend.audit.journal import record
 from backend.datasets import store
 from backend.datasets.tables import Dataset
 from backend.identity.principal import Permission, Principal
@@ -68,7 +70,7 @@ def create_dataset(actor: Principal, platform: Platform) -> Dataset:
     """Upload a table. It is read whole, typed over all its rows and profiled before the answer."""
     upload = read_upload(request, platform.settings)
     return store.create_dataset(
-        platform.settings, actor.username, upload.name, upload.stream, upload.filename, upload.options
+        platform.settings, actor.name, upload.name, upload.stream, upload.filename, upload.options
     )
 
 
@@ -91,6 +93,8 @@ def preview_dataset(dataset_id: str, query: PreviewQuery, platform: Platform) ->
 
 
 @endpoints.delete("/v1/datasets/{dataset_id}", access=Permission.WRITE_DATASETS)
-def delete_dataset(dataset_id: str, platform: Platform) -> None:
+def delete_dataset(dataset_id: str, actor: Principal, platform: Platform) -> None:
     """Remove the dataset and its file. Models trained from it stay."""
+    name = store.get_dataset(dataset_id).name
     store.delete_dataset(platform.settings, dataset_id)
+    record(Event.DATASET_DELETED, actor=actor.actor, target=f"dataset:{dataset_id}", details={"name": name})

@@ -88,7 +88,7 @@ def read_algorithms() -> dict[str, object]:
 def create_job(actor: Principal, body: NewJob) -> Job:
     """Train in the background. The answer means that the job is kept, whatever happens to the machine."""
     wish = body.model_dump(exclude={"dataset_id"})
-    return jobs.create_job(actor.username, get_dataset(body.dataset_id), jobs.Wish(**wish))
+    return jobs.create_job(actor.name, get_dataset(body.dataset_id), jobs.Wish(**wish))
 
 
 @endpoints.get("/v1/jobs", access=Permission.READ_JOBS, answer=JobList)

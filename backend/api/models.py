@@ -1,5 +1,6 @@
 """Models: what is registered, what it takes, and which version an alias serves."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,16 @@ from backend.algorithms.signature import Signature
 from backend.api.model_document import model_document
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints, VersionQuery
+from backend.audit.events import Event
+from backend.audit.journal import record
 from backend.identity.principal import Permission, Principal
 from backend.registry import catalog
 
 endpoints = Endpoints("Models")
+
+# How a version came to be is the business of the people who made it.
+_INSIDE = ("dataset_id", "job_id", "run_id", "run_url", "created_by")
+_OF_THE_HOUSE = Field(description="Not told to subscribers")
 
 
 class VersionAnswer(Answer):
@@ -25,11 +32,11 @@ class VersionAnswer(Answer):
     digest: str = Field(description="SHA-256 over the files of the version, checked before each load")
     metrics: dict[str, Any]
     signature: dict[str, Any]
-    dataset_id: str | None
-    job_id: str | None
-    run_id: str
-    run_url: str = Field(description="The run's page in MLflow")
-    created_by: str
+    dataset_id: str | None = _OF_THE_HOUSE
+    job_id: str | None = _OF_THE_HOUSE
+    run_id: str | None = _OF_THE_HOUSE
+    run_url: str | None = Field(description="The run's page in MLflow; not told to subscribers")
+    created_by: str | None = _OF_THE_HOUSE
     created_at: datetime
 
 
@@ -53,10 +60,15 @@ class AliasAnswer(Answer):
     version: str
 
 
-@endpoints.get("/v1/models", access=Permission.READ_MODELS, answer=ModelList)
-def list_models(platform: Platform) -> dict[str, object]:
-    """All models with their versions and aliases."""
-    return {"items": catalog.list_models(platform.settings)}
+@endpoints.get("/v1/models", access=Permission.PREDICT, answer=ModelList)
+def list_models(actor: Principal, platform: Platform) -> dict[str, object]:
+    """All models with their versions and aliases; a subscriber is told of those that it may use."""
+    models = [model for model in catalog.list_models(platform.settings) if actor.is_admitted_to(model.name)]
+    if actor.kind == "person":
+        return {"items": models}
+    return {
+        "items": [{**asdict(model), "versions": [_outside(version) for version in model.versions]} for model in models]
+    }
 
 
 @endpoints.get("/v1/models/{model}", access=Permission.READ_MODELS, answer=ModelAnswer)
@@ -74,18 +86,24 @@ def read_version(model: str, version: str, platform: Platform) -> object:
 @endpoints.put("/v1/models/{model}/aliases/{alias}", access=Permission.PROMOTE_MODELS, answer=AliasAnswer)
 def set_alias(model: str, alias: str, body: AliasChange, actor: Principal, platform: Platform) -> dict[str, str]:
     """Promote or roll back: the next prediction by this alias is served by that version."""
-    catalog.set_alias(platform.settings, model, alias, body.version, actor.username)
+    catalog.set_alias(platform.settings, model, alias, body.version, actor.name)
+    record(
+        Event.MODEL_PROMOTED,
+        actor=actor.actor,
+        target=f"model:{model}",
+        details={"alias": alias, "version": body.version},
+    )
     platform.shelf.refresh()
     return {"model": model, "alias": alias, "version": body.version}
 
 
-@endpoints.get("/v1/models/{model}/schema", access=Permission.READ_MODELS)
+@endpoints.get("/v1/models/{model}/schema", access=Permission.PREDICT)
 def read_model_schema(model: str, query: VersionQuery, platform: Platform) -> dict[str, Any]:
     """JSON Schema of one row of the version that is served."""
     return platform.shelf.get(model, alias=query.alias, version=query.version).signature.row_schema()
 
 
-@endpoints.get("/v1/models/{model}/openapi.json", access=Permission.READ_MODELS)
+@endpoints.get("/v1/models/{model}/openapi.json", access=Permission.PREDICT)
 def read_model_openapi(model: str, query: VersionQuery, platform: Platform) -> Response:
     """An OpenAPI document with this model's own fields."""
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
@@ -93,3 +111,8 @@ def read_model_openapi(model: str, query: VersionQuery, platform: Platform) -> R
     return Response(
         current_app.json.dumps(model_document(model, served.version, signature)), content_type="application/json"
     )
+
+
+def _outside(version: catalog.Version) -> dict[str, Any]:
+    """What a subscriber is told of a version."""
+    return asdict(version) | dict.fromkeys(_INSIDE)

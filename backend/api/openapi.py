@@ -10,12 +10,28 @@ from pydantic.json_schema import models_json_schema
 from backend.api.access import Allow
 from backend.api.docs_page import PAGE, STYLE
 from backend.api.routing import Endpoint, Endpoints
+from backend.identity.principal import PREDICT_SCOPE, SUBSCRIBER_PERMISSIONS
 
 endpoints = Endpoints("Operation")
 
 VERSION = "0.1.0"
 _REF = "#/components/schemas/{model}"
 _VARIABLE = re.compile(r"{(\w+)}")
+
+SECURITY_SCHEMES = {
+    "person": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A person's access token"},
+    "certificate": {"type": "mutualTLS", "description": "A subscriber's certificate"},
+    "bound": {
+        "type": "oauth2",
+        "description": "A subscriber's token, with the certificate that it is bound to (RFC 8705)",
+        "flows": {
+            "clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {PREDICT_SCOPE: "Predictions with its models"}}
+        },
+    },
+}
+_OF_PEOPLE: list[dict[str, list[str]]] = [{"person": []}]
+_OF_SUBSCRIBERS: list[dict[str, list[str]]] = [{"certificate": []}]
+_OF_BOTH = [*_OF_PEOPLE, *_OF_SUBSCRIBERS, {"bound": [PREDICT_SCOPE], "certificate": []}]
 
 PROBLEM = {
     "type": "object",
@@ -73,10 +89,10 @@ def document(listed: list[Endpoint]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Signet", "version": VERSION, "description": "Data to model to prediction, over TLS only."},
-        "security": [{"person": []}],
+        "security": _OF_PEOPLE,
         "paths": paths,
         "components": {
-            "securitySchemes": {"person": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": SECURITY_SCHEMES,
             "schemas": _schemas(listed) | {"Problem": PROBLEM},
         },
     }
@@ -92,11 +108,19 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": _parameters(endpoint),
         "responses": _responses(endpoint),
     }
-    if endpoint.access is Allow.PUBLIC:
-        operation["security"] = []
+    operation |= _security(endpoint)
     if content := _content(endpoint):
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _security(endpoint: Endpoint) -> dict[str, Any]:
+    """Where callers are not people alone: which credentials do."""
+    if endpoint.access is Allow.PUBLIC:
+        return {"security": []}
+    if endpoint.access is Allow.CERTIFICATE:
+        return {"security": _OF_SUBSCRIBERS}
+    return {"security": _OF_BOTH} if endpoint.access in SUBSCRIBER_PERMISSIONS else {}
 
 
 def _content(endpoint: Endpoint) -> dict[str, Any]:
@@ -140,6 +164,8 @@ def _schemas(listed: list[Endpoint]) -> dict[str, Any]:
     answers = [(endpoint.answer, "serialization") for endpoint in listed if endpoint.answer is not None]
     _, definitions = models_json_schema([*bodies, *answers], ref_template=_REF)  # type: ignore[list-item]
     schemas: dict[str, Any] = definitions.get("$defs", {})
+    for query in (endpoint.hints["query"] for endpoint in listed if "query" in endpoint.hints):
+        schemas |= TypeAdapter(query).json_schema(ref_template=_REF).get("$defs", {})
     return dict(sorted(schemas.items()))
 
 

@@ -1,22 +1,32 @@
 """Every error leaves in one shape, `application/problem+json` (RFC 9457); the status of each kind is one table."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, json, request
+from flask import Flask, Response, current_app, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from backend import errors
+from backend.api import refusals
 from backend.database import db
 
 STATUS: dict[type[errors.SignetError], HTTPStatus] = {
     errors.Malformed: HTTPStatus.BAD_REQUEST,
+    errors.UnsupportedGrant: HTTPStatus.BAD_REQUEST,
+    errors.InvalidScope: HTTPStatus.BAD_REQUEST,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.InvalidCredentials: HTTPStatus.UNAUTHORIZED,
+    errors.OtpRequired: HTTPStatus.UNAUTHORIZED,
     errors.InvalidToken: HTTPStatus.UNAUTHORIZED,
+    errors.InvalidCertificate: HTTPStatus.UNAUTHORIZED,
+    errors.InvalidEnrolment: HTTPStatus.UNAUTHORIZED,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.InsufficientScope: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Gone: HTTPStatus.GONE,
     errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -31,15 +41,18 @@ STATUS: dict[type[errors.SignetError], HTTPStatus] = {
     errors.UnsafeSettings: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+# An error and its problem document in, the answer that the caller's standard asks for out.
+Shape = Callable[[Exception, Response], Response]
+
 _log = logging.getLogger("signet.api")
 
 
 def install(app: Flask) -> None:
     """Every exception of the app becomes a problem document; what was begun in the database is rolled back."""
-    app.register_error_handler(errors.SignetError, _known)
-    app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(TimeoutError, _timed_out)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(errors.SignetError, partial(_in_shape, _known))
+    app.register_error_handler(HTTPException, partial(_in_shape, _of_http))
+    app.register_error_handler(TimeoutError, partial(_in_shape, _timed_out))
+    app.register_error_handler(Exception, partial(_in_shape, _unexpected))
 
 
 def problem(status: int, code: str, detail: str, **members: Any) -> Response:
@@ -58,6 +71,14 @@ def problem(status: int, code: str, detail: str, **members: Any) -> Response:
     return Response(json.dumps(document), status=status, content_type="application/problem+json")
 
 
+def _in_shape(render: Callable[[Any], Response], error: Exception) -> Response:
+    """The problem document, or what an endpoint makes of it that keeps to another standard's errors."""
+    response = render(error)
+    endpoint = current_app.view_functions.get(request.endpoint or "")
+    shape: Shape | None = getattr(endpoint, "shape", None)
+    return response if shape is None else shape(error, response)
+
+
 def _known(error: errors.SignetError) -> Response:
     db.session.rollback()
     status = STATUS[type(error)]
@@ -66,10 +87,10 @@ def _known(error: errors.SignetError) -> Response:
     members: dict[str, Any] = {}
     if isinstance(error, errors.InvalidFields):
         members["problems"] = [problem.to_json() for problem in error.problems]
+    refusals.tell(error, status, _code(type(error)))
     response = problem(status, _code(type(error)), error.detail, **members)
-    if status == HTTPStatus.UNAUTHORIZED:
-        reason = ', error="invalid_token"' if isinstance(error, errors.InvalidToken) else ""
-        response.headers["WWW-Authenticate"] = f'Bearer realm="signet"{reason}'
+    if status == HTTPStatus.UNAUTHORIZED or isinstance(error, errors.InsufficientScope):
+        response.headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, errors.TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -97,6 +118,16 @@ def _unexpected(error: Exception) -> Response:
     _log.error("unexpected error [%s]", g.get("request_id"), exc_info=error)
     detail = "An unexpected error happened on the server. Give the request id to its administrator."
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", detail)
+
+
+def _challenge(error: errors.SignetError) -> str:
+    """How to try again: with a token, or where one enrols with the enrolment token as a password (RFC 7030, 3.2.3)."""
+    if isinstance(error, errors.InvalidEnrolment):
+        return 'Basic realm="signet enrolment"'
+    if isinstance(error, errors.InsufficientScope):
+        return f'Bearer realm="signet", error="insufficient_scope", scope="{error.scope}"'
+    reason = ', error="invalid_token"' if isinstance(error, errors.InvalidToken) else ""
+    return f'Bearer realm="signet"{reason}'
 
 
 def _code(kind: type[errors.SignetError]) -> str:

@@ -6,7 +6,7 @@ variables of its path. Returning commits; raising rolls back.
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -14,9 +14,12 @@ from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.api.access import Access, authenticate
+from backend.api.admission import admit
 from backend.api.platform import Platform
+from backend.api.problem import Shape
 from backend.database import db
 from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
+from backend.identity.principal import Permission
 from backend.protocols.strict_json import parse_json
 
 View = Callable[..., Any]
@@ -62,6 +65,7 @@ class Endpoint:
     accepts: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     hints: dict[str, Any] = field(default_factory=dict)
+    shape: Shape | None = None
 
     @property
     def name(self) -> str:
@@ -70,10 +74,20 @@ class Endpoint:
     def __call__(self, **variables: str) -> Response:
         """Authenticate, read, call, commit, answer."""
         actor = authenticate(self.access)
+        if actor is not None:
+            admit(actor, self._model(variables), predicts=self.predicts)
         answer = self.view(**self._arguments(actor), **variables)
         response = answer if isinstance(answer, Response) else self._render(answer)
         db.session.commit()
         return response
+
+    @property
+    def predicts(self) -> bool:
+        return self.access is Permission.PREDICT and self.method == "POST"
+
+    def _model(self, variables: Mapping[str, str]) -> str | None:
+        """The model that the call is about; a prediction that names none is about the default one."""
+        return variables.get("model", _platform().shelf.default_model if self.predicts else None)
 
     def _arguments(self, actor: object) -> dict[str, Any]:
         if self.accepts and request.mimetype not in self.accepts:

@@ -4,14 +4,18 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from backend.api.access import Allow, bearer_token, issue_tokens, verify_token
+from backend.api.access import Allow, bearer_token
+from backend.api.caller import caller_address
+from backend.api.person_tokens import issue_tokens, verify_token
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
 from backend.database import db
 from backend.identity import sessions
+from backend.identity.backoff import network_of
 from backend.identity.principal import ROLES, Permission, Principal, Role
+from backend.identity.signing_in import Claim, proving, sign_in
 from backend.identity.tables import Session
-from backend.identity.users import change_password, find_user, get_user
+from backend.identity.users import change_password, get_user
 
 endpoints = Endpoints("People")
 
@@ -19,6 +23,12 @@ endpoints = Endpoints("People")
 class Credentials(Body):
     username: str = Field(max_length=64)
     password: str = Field(max_length=1024, repr=False)
+    otp: str | None = Field(
+        None,
+        max_length=64,
+        repr=False,
+        description="Code of the second factor, or a recovery code; of those who have one",
+    )
 
 
 class PasswordChange(Body):
@@ -35,7 +45,7 @@ class Tokens(Answer):
 
 class Me(Answer):
     id: str
-    username: str
+    username: str = Field(validation_alias="name")
     role: Role
     permissions: list[Permission]
 
@@ -51,10 +61,13 @@ class Roles(Answer):
 
 @endpoints.post("/login", access=Allow.PUBLIC, answer=Tokens)
 def login(body: Credentials, platform: Platform) -> dict[str, object]:
-    """Sign in with a password. 401 is the same for an unknown user and a wrong password."""
-    user = sessions.verify_password(find_user(body.username), body.password)
-    lifetime = timedelta(days=platform.settings.refresh_token_days)
-    return issue_tokens(sessions.start_session(user, lifetime), platform.settings)
+    """Sign in with a password. 401 is the same for an unknown user and a wrong password.
+
+    401 with the code `otp-required`: the password is right, and `otp` is missing. 429: too many attempts failed.
+    """
+    claim = Claim(body.username, body.password, body.otp, place=network_of(caller_address()))
+    session = sign_in(platform.settings, claim, timedelta(days=platform.settings.refresh_token_days))
+    return issue_tokens(session, platform.settings)
 
 
 @endpoints.post("/refresh", access=Allow.PUBLIC, answer=Tokens)
@@ -70,7 +83,7 @@ def refresh(platform: Platform) -> dict[str, object]:
 @endpoints.post("/logout", access=Allow.SIGNED_IN, status=204)
 def logout(actor: Principal) -> None:
     """End the session: all its tokens are refused at once."""
-    sessions.end_session(actor.session_id)
+    sessions.end_session(actor.session_id, actor=actor.actor)
 
 
 @endpoints.get("/v1/me", access=Allow.SIGNED_IN, answer=Me)
@@ -82,7 +95,9 @@ def read_me(actor: Principal) -> Principal:
 @endpoints.put("/v1/me/password", access=Allow.SIGNED_IN, status=204)
 def change_my_password(actor: Principal, body: PasswordChange, platform: Platform) -> None:
     """Choose a new password (12 to 128 characters). Every session of the person ends, this one too."""
-    change_password(platform.settings, get_user(actor.id), body.current, body.new)
+    user = get_user(actor.id)
+    with proving(user, actor.session_id):
+        change_password(platform.settings, user, body.current, body.new)
 
 
 @endpoints.get("/v1/roles", access=Allow.SIGNED_IN, answer=Roles)

@@ -11,6 +11,7 @@ from backend.cli.context import Context, pass_context
 from backend.cli.database import transaction
 from backend.identity.passwords import generate_password
 from backend.identity.principal import Role
+from backend.identity.second_factor import remove
 from backend.identity.tables import User
 from backend.identity.users import (
     change_role,
@@ -40,7 +41,7 @@ def add(context: Context, username: str, role: str, *, generate: bool) -> None:
     """Let USERNAME sign in. The password is asked for, or read from standard input."""
     word = _password(generate=generate)
     with transaction(context):
-        create_user(username, word, Role(role))
+        create_user(username, word, Role(role), actor=context.actor)
     _tell(f"{username} may sign in as {role}.", word if generate else None)
 
 
@@ -70,7 +71,7 @@ def password(context: Context, username: str, *, generate: bool) -> None:
         get_user_named(username)
     word = _password(generate=generate)
     with transaction(context):
-        set_password(context.settings, get_user_named(username), word)
+        set_password(context.settings, get_user_named(username), word, actor=context.actor)
     _tell(f"{username} has a new password and is signed out everywhere.", word if generate else None)
 
 
@@ -81,7 +82,7 @@ def password(context: Context, username: str, *, generate: bool) -> None:
 def role(context: Context, username: str, role: str) -> None:
     """Give USERNAME another ROLE, from the next request on."""
     with transaction(context):
-        change_role(get_user_named(username), Role(role))
+        change_role(get_user_named(username), Role(role), actor=context.actor)
     _tell(f"{username} is {role} now.")
 
 
@@ -91,7 +92,7 @@ def role(context: Context, username: str, role: str) -> None:
 def disable(context: Context, username: str) -> None:
     """Sign USERNAME out everywhere and let nobody in under that name."""
     with transaction(context):
-        disable_user(get_user_named(username))
+        disable_user(get_user_named(username), actor=context.actor)
     _tell(f"{username} is signed out and cannot sign in.")
 
 
@@ -101,8 +102,18 @@ def disable(context: Context, username: str) -> None:
 def enable(context: Context, username: str) -> None:
     """Let USERNAME in again."""
     with transaction(context):
-        enable_user(get_user_named(username))
+        enable_user(get_user_named(username), actor=context.actor)
     _tell(f"{username} may sign in again.")
+
+
+@user.command("otp-reset")
+@click.argument("username")
+@pass_context
+def otp_reset(context: Context, username: str) -> None:
+    """Take the lost second factor of USERNAME away: the password alone lets them in again."""
+    with transaction(context):
+        remove(get_user_named(username), actor=context.actor)
+    _tell(f"{username} signs in with the password alone, until they begin with a new second factor.")
 
 
 def _password(*, generate: bool) -> str:

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
+from backend.audit.chain import append
+from backend.audit.events import NOBODY, Event
+from backend.audit.journal import note, record
 from backend.database import db, new_id, now
 from backend.errors import InvalidToken
 from backend.identity.passwords import verify_hash
@@ -27,6 +30,7 @@ def start_session(user: User, lifetime: timedelta) -> Session:
     session = Session(user=user, user_id=user.id, refresh_id=new_id(), expires_at=now() + lifetime)
     db.session.add(session)
     db.session.flush()
+    record(Event.PERSON_SIGNED_IN, actor=user.username, target=f"session:{session.id}", details={"role": user.role})
     return session
 
 
@@ -38,7 +42,14 @@ def verify_session(session_id: str) -> Principal:
     if session.user.disabled_at is not None:
         raise InvalidToken(_ENDED, cause="the user is disabled")
     user = session.user
-    return Principal(kind="person", id=user.id, username=user.username, role=Role(user.role), session_id=session.id)
+    return Principal(
+        kind="person",
+        id=user.id,
+        name=user.username,
+        role=Role(user.role),
+        session_id=session.id,
+        ends_at=session.expires_at,
+    )
 
 
 def rotate_refresh(session_id: str, refresh_id: str) -> str:
@@ -52,19 +63,27 @@ def rotate_refresh(session_id: str, refresh_id: str) -> str:
     # One statement decides, so that of two simultaneous uses exactly one wins.
     if db.session.execute(statement.values(refresh_id=successor)).rowcount == 1:  # type: ignore[attr-defined]
         return successor
-    # The end of the family must outlive the refusal of this request, so it is written in a transaction of its own.
-    db.session.rollback()
-    with db.engine.begin() as connection:
-        connection.execute(update(Session).where(Session.id == session_id).values(ended_at=now()))
+    _end_family(session_id)
     raise InvalidToken(_ENDED, cause="a refresh token was used twice")
 
 
-def end_session(session_id: str) -> None:
+def end_session(session_id: str, *, actor: str) -> None:
     """Every token of the sign-in is refused from now on."""
     db.session.execute(update(Session).where(Session.id == session_id).values(ended_at=now()))
+    record(Event.SESSION_ENDED, actor=actor, target=f"session:{session_id}")
 
 
 def end_sessions(user_id: str) -> None:
     """Every token of the person is refused from now on."""
     live = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
     db.session.execute(live.values(ended_at=now()))
+
+
+def _end_family(session_id: str) -> None:
+    """The end must outlive the refusal of this request, so it is written in a transaction of its own."""
+    username = db.session.scalar(select(User.username).join(Session).where(Session.id == session_id)) or NOBODY
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        connection.execute(update(Session).where(Session.id == session_id).values(ended_at=now()))
+        reused = note(Event.SESSION_REUSED, actor=username, target=f"session:{session_id}", outcome="refused")
+        append(connection, [reused])

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from backend.audit.events import SYSTEM, Event
+from backend.audit.journal import record
 from backend.database import db, now
 from backend.errors import Conflict, Invalid, NotFound
 from backend.identity.passwords import generate_password, hash_password, verify_hash
@@ -15,21 +18,22 @@ from backend.identity.tables import User
 from backend.pki.keystore import write_private
 from backend.settings import Settings
 
-_USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 INITIAL_PASSWORD = "initial-admin-password"  # noqa: S105 - the name of a file
 
 
-def create_user(username: str, password: str, role: Role) -> User:
+def create_user(username: str, password: str, role: Role, *, actor: str = SYSTEM) -> User:
     """A new person; Conflict where the name is taken, Invalid where name or password break the rules."""
     name = username.strip().lower()
-    if not _USERNAME.fullmatch(name):
+    if not USERNAME.fullmatch(name):
         raise Invalid("A username has 2 to 64 letters, digits and . _ @ - and begins with a letter or digit.")
-    user = User(username=name, password_hash=hash_password(password), role=role)
+    user = User(username=name, password_hash=hash_password(password, name), role=role)
     db.session.add(user)
     try:
         db.session.flush()
     except IntegrityError as error:
         raise Conflict(f"There is already a user named '{name}'.") from error
+    record(Event.USER_CREATED, actor=actor, target=f"user:{name}", details={"role": role})
     return user
 
 
@@ -59,43 +63,48 @@ def list_users() -> Sequence[User]:
     return db.session.scalars(select(User).order_by(User.username)).all()
 
 
-def change_role(user: User, role: Role) -> None:
+def change_role(user: User, role: Role, *, actor: str = SYSTEM) -> None:
     """Another role from the next request on; Conflict where no administrator would be left."""
     if role != Role.ADMIN:
         _verify_another_administrator(user)
+    _record_change(user, actor, role=role, role_before=user.role)
     user.role = role
 
 
-def disable_user(user: User) -> None:
+def disable_user(user: User, *, actor: str = SYSTEM) -> None:
     """Signed out everywhere at once and not let in again."""
     _verify_another_administrator(user)
     user.disabled_at = user.disabled_at or now()
     end_sessions(user.id)
+    _record_change(user, actor, disabled=True)
 
 
-def enable_user(user: User) -> None:
+def enable_user(user: User, *, actor: str = SYSTEM) -> None:
     """Let in again."""
     user.disabled_at = None
+    _record_change(user, actor, disabled=False)
 
 
-def delete_user(user: User) -> None:
+def delete_user(user: User, *, actor: str = SYSTEM) -> None:
     """Removed for good, signed out at once."""
     _verify_another_administrator(user)
+    record(Event.USER_DELETED, actor=actor, target=f"user:{user.username}", details={"role": user.role})
     db.session.delete(user)
 
 
-def set_password(settings: Settings, user: User, password: str) -> None:
+def set_password(settings: Settings, user: User, password: str, *, actor: str = SYSTEM) -> None:
     """A new password set by an administrator or the operator; ends every session of the person."""
-    user.password_hash = hash_password(password)
+    user.password_hash = hash_password(password, user.username)
     user.password_changed_at = now()
     end_sessions(user.id)
     _forget_initial_password(settings, user)
+    record(Event.PASSWORD_CHANGED, actor=actor, target=f"user:{user.username}")
 
 
 def change_password(settings: Settings, user: User, current: str, new: str) -> None:
     """A new password chosen by the person, who proves the current one first."""
     verify_hash(user.password_hash, current)
-    set_password(settings, user, new)
+    set_password(settings, user, new, actor=user.username)
 
 
 def ensure_administrator(settings: Settings) -> str | None:
@@ -106,6 +115,10 @@ def ensure_administrator(settings: Settings) -> str | None:
     write_private(settings.certs / INITIAL_PASSWORD, f"{password}\n".encode())
     create_user("admin", password, Role.ADMIN)
     return password
+
+
+def _record_change(user: User, actor: str, **facts: Any) -> None:
+    record(Event.USER_CHANGED, actor=actor, target=f"user:{user.username}", details=facts)
 
 
 def _forget_initial_password(settings: Settings, user: User) -> None:

@@ -59,7 +59,6 @@ class BoundedSocket(ssl.SSLSocket):
 
     _reading: Allowance | None = None  # none before the handshake: Python looks into a socket that is already gone
     _writing: Allowance | None = None
-    misframed = False  # a body was cut or wrongly framed: what follows on this connection cannot be told from it
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
         context = self._own_context

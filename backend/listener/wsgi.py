@@ -1,23 +1,30 @@
 """What the app is given beyond WSGI, and the answer to what never reaches the app."""
 
 import io
+import ipaddress
 import json
+import socket
 import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
+from weakref import WeakSet
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from backend.errors import Malformed, RequestTimeout
 from backend.listener.tls import BoundedSocket
 
 CLIENT_CERTIFICATE = "signet.client_certificate"  # WSGI key: the client's verified certificate (DER), or None
+PROXIED = "signet.proxied"  # WSGI key: whether the request came over the socket that only the proxy can open
+
+# Connections on which a body was cut or wrongly framed: what follows on them cannot be told from it.
+misframed: WeakSet[socket.socket] = WeakSet()
 
 
 class RequestBody(io.RawIOBase):
     """A request's body, whose faults are the caller's and not ours: cut short, too slow, or wrongly framed."""
 
-    def __init__(self, reader: Any, length: int | None, connection: BoundedSocket) -> None:
+    def __init__(self, reader: Any, length: int | None, connection: socket.socket) -> None:
         self._reader, self._missing, self._connection = reader, length, connection
 
     def readable(self) -> bool:
@@ -27,7 +34,7 @@ class RequestBody(io.RawIOBase):
         try:
             data: bytes = self._reader.read(len(buffer))
         except TimeoutError as error:
-            self._connection.misframed = True
+            misframed.add(self._connection)
             raise RequestTimeout("The request took too long to arrive", cause=str(error)) from error
         except OSError as error:
             raise self._broken(repr(error)) from error
@@ -39,7 +46,7 @@ class RequestBody(io.RawIOBase):
         return len(data)
 
     def _broken(self, cause: str) -> Malformed:
-        self._connection.misframed = True
+        misframed.add(self._connection)
         return Malformed("The body ended early or is wrongly framed", cause=cause)
 
 
@@ -49,12 +56,39 @@ def with_peer(app: WSGIApplication) -> WSGIApplication:
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         connection: BoundedSocket = environ["gunicorn.socket"]
         environ[CLIENT_CERTIFICATE] = connection.getpeercert(binary_form=True)
-        length = environ.get("CONTENT_LENGTH")
-        body = RequestBody(environ["wsgi.input"].reader, int(length) if length else None, connection)
-        environ["wsgi.input"] = io.BufferedReader(body, 64 * 1024)
+        environ[PROXIED] = False
+        environ["wsgi.input"] = _body(environ)
         return app(environ, start_response)
 
     return answer
+
+
+def with_proxy(app: WSGIApplication) -> WSGIApplication:
+    """The app behind a proxy on this machine that ended TLS: it is told so, and from which address the proxy was called."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[CLIENT_CERTIFICATE] = None
+        environ[PROXIED] = True
+        environ["wsgi.url_scheme"] = "https"
+        environ["REMOTE_ADDR"] = _last_address(environ.get("HTTP_X_FORWARDED_FOR", ""))
+        environ["wsgi.input"] = _body(environ)
+        return app(environ, start_response)
+
+    return answer
+
+
+def _body(environ: WSGIEnvironment) -> io.BufferedReader:
+    length = environ.get("CONTENT_LENGTH")
+    body = RequestBody(environ["wsgi.input"].reader, int(length) if length else None, environ["gunicorn.socket"])
+    return io.BufferedReader(body, 64 * 1024)
+
+
+def _last_address(forwarded: str) -> str:
+    """The address that the proxy itself put at the end; what stands before it, the caller may have written."""
+    try:
+        return str(ipaddress.ip_address(forwarded.rpartition(",")[2].strip()))
+    except ValueError:
+        return ""
 
 
 def problem_answer(status: HTTPStatus) -> bytes:

@@ -1,21 +1,21 @@
-"""Secrets at rest: files that only their owner can read, and private keys sealed under a key-encryption key."""
+"""Secrets at rest: files that only their owner can read, and private keys sealed under a key-encryption key or a passphrase."""
 
 import base64
-import binascii
 import json
 import os
 import secrets
 import stat
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from backend.errors import UnsafeSettings
+from backend.errors import Invalid, UnsafeSettings
+from backend.pki.sealing import seal_bytes, unseal_bytes
 
-_NONCE_BYTES = 12
+# A passphrase that a person can type is guessed at leisure by whoever has the file: each guess costs 256 MiB and a second.
+_ITERATIONS, _LANES, _MEMORY_KIB = 3, 4, 256 * 1024
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -53,36 +53,47 @@ def new_encryption_key() -> bytes:
 
 def seal(key_id: str, key: ec.EllipticCurvePrivateKey, encryption_key: bytes) -> bytes:
     """The private key encrypted (AES-256-GCM) so that it opens only under the same `encryption_key` and `key_id`."""
-    nonce = os.urandom(_NONCE_BYTES)
     plain = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    sealed = AESGCM(_decoded(encryption_key)).encrypt(nonce, plain, key_id.encode())
-    document = {
-        "format": 1,
-        "cipher": "AES-256-GCM",
-        "key_id": key_id,
-        "nonce": base64.b64encode(nonce).decode(),
-        "sealed": base64.b64encode(sealed).decode(),
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
+    return seal_bytes(key_id, plain, encryption_key)
 
 
 def unseal(key_id: str, document: bytes, encryption_key: bytes) -> ec.EllipticCurvePrivateKey:
     """The private key that `seal` closed; UnsafeSettings where it was altered, is another's, or the wrong key opens it."""
+    plain = unseal_bytes(key_id, document, encryption_key)
     try:
-        parts = json.loads(document)
-        nonce, sealed = (base64.b64decode(parts[name], validate=True) for name in ("nonce", "sealed"))
-        plain = AESGCM(_decoded(encryption_key)).decrypt(nonce, sealed, key_id.encode())
         key = serialization.load_der_private_key(plain, password=None)
-    except (InvalidTag, ValueError, KeyError, TypeError) as error:
-        raise UnsafeSettings(
-            f"The sealed key '{key_id}' does not open: it was altered, or the key-encryption key is not the one that sealed it",
-            cause=repr(error),
-        ) from error
+    except ValueError as error:
+        raise UnsafeSettings(f"The sealed secret '{key_id}' is not a private key", cause=repr(error)) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise UnsafeSettings(f"The sealed key '{key_id}' is not an elliptic curve key")
     return key
+
+
+def seal_under_passphrase(key_id: str, key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+    """The private key encrypted so that it opens only under the same `passphrase` and `key_id`."""
+    salt = os.urandom(16)
+    document = json.loads(seal(key_id, key, _stretched(passphrase, salt)))
+    stretching = {
+        "function": "Argon2id",
+        "iterations": _ITERATIONS,
+        "lanes": _LANES,
+        "memory_kib": _MEMORY_KIB,
+        "salt": base64.b64encode(salt).decode(),
+    }
+    return json.dumps(document | {"stretching": stretching}, indent=2).encode() + b"\n"
+
+
+def unseal_under_passphrase(key_id: str, document: bytes, passphrase: str) -> ec.EllipticCurvePrivateKey:
+    """The private key that `seal_under_passphrase` closed; Invalid where it was altered or the passphrase is another."""
+    try:
+        salt = base64.b64decode(json.loads(document)["stretching"]["salt"], validate=True)
+        return unseal(key_id, document, _stretched(passphrase, salt))
+    except (UnsafeSettings, ValueError, KeyError, TypeError) as error:
+        raise Invalid(
+            "The file does not open: it was altered, or the passphrase is wrong", cause=repr(error)
+        ) from error
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -92,14 +103,10 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _decoded(encryption_key: bytes) -> bytes:
-    try:
-        key = base64.b64decode(encryption_key.strip(), validate=True)
-    except binascii.Error as error:
-        raise UnsafeSettings("The key-encryption key is not base64") from error
-    if len(key) != 32:
-        raise UnsafeSettings(f"The key-encryption key has {len(key)} bytes, not 32")
-    return key
+def _stretched(passphrase: str, salt: bytes) -> bytes:
+    # The cost is this version's own and not the file's, which could ask for any amount of memory.
+    stretch = Argon2id(salt=salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_MEMORY_KIB)
+    return base64.b64encode(stretch.derive(passphrase.encode()))
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:

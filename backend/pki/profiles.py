@@ -94,10 +94,11 @@ SUBSCRIBER = Profile(
 
 PROFILES = {profile.name: profile for profile in (ROOT, SUBSCRIBERS_CA, SERVER_CA, SERVER, SUBSCRIBER)}
 
-# The keys that we make ourselves; a subscriber makes its own.
+# The keys that we make ourselves; a subscriber best makes its own.
 CURVES: dict[str, ec.EllipticCurve] = {
     "root": ec.SECP384R1(),
     "subscribers-ca": ec.SECP256R1(),
     "server-ca": ec.SECP256R1(),
     "server": ec.SECP256R1(),
+    "subscriber": ec.SECP256R1(),
 }

@@ -1,6 +1,9 @@
 """What a subscriber or a server may bring to be certified: a public key of an accepted kind, and nothing else."""
 
+import hashlib
+
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from backend.errors import Invalid, Malformed
@@ -26,6 +29,12 @@ def public_key_of_request(pem: bytes) -> PublicKey:
     if not proved:
         raise Invalid("The signature of the signing request does not match its public key")
     return accepted_key(key)
+
+
+def key_digest(key: PublicKey) -> str:
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), hexadecimal: the same key has the same, whatever certifies it."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
 
 
 def accepted_key(key: object) -> PublicKey:

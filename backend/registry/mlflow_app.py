@@ -18,7 +18,7 @@ from mlflow.store.db.utils import (
 from starlette.applications import Starlette
 from werkzeug.datastructures import Authorization
 
-from backend.errors import NotAllowed, Unauthenticated
+from backend.errors import NotAllowed, TooManyRequests, Unauthenticated
 from backend.registry.mlflow_server import tracking_database
 from backend.registry.mlflow_sign_in import ADMINISTRATORS, Authenticate, SignIn, Visitor
 from backend.registry.mlflow_token import read_service_token
@@ -59,6 +59,8 @@ def authorize() -> Authorization | Response:
         return Response(f"{error.detail}\n", 401, challenge, mimetype="text/plain")
     except NotAllowed as error:
         return Response(f"{error.detail}\n", 403, mimetype="text/plain")
+    except TooManyRequests as error:
+        return Response(f"{error.detail}\n", 429, {"Retry-After": str(error.retry_after)}, mimetype="text/plain")
     return Authorization("basic", {"username": visitor.username, "password": ""})
 
 

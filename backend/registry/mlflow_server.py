@@ -63,7 +63,8 @@ def command_line(settings: Settings, application: str) -> list[str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Every variable of the server process; what else this one was given stays here."""
-    chosen = settings.model_dump(exclude_defaults=True)
+    # MLflow signs nothing, so it is not told what opens the authority's keys.
+    chosen = settings.model_dump(exclude_defaults=True, exclude={"key_encryption_key"})
     hosts = [f"{name}:{settings.mlflow_port}" for name in (HOST, "localhost")]
     return {
         **inherited(_KEPT),

@@ -78,7 +78,8 @@ def ui(context: Context) -> None:
     """Run the web app alone, until SIGTERM."""
     context.settings  # a wrong setting is told in our words  # noqa: B018
     # The web app shares nothing with the backend but HTTP, so it is a program of its own.
-    os.execv(sys.executable, [sys.executable, "-m", "frontend.launch"])  # noqa: S606
+    environment = importlib.import_module("backend.settings").without_keys()
+    os.execve(sys.executable, [sys.executable, "-m", "frontend.launch"], environment)  # noqa: S606
 
 
 @click.command(hidden=True)

@@ -3,6 +3,7 @@
 from starlette.applications import Starlette
 
 from backend.app import create_app
+from backend.database import db
 from backend.registry import mlflow_app
 from backend.registry.mlflow_sign_in import Person
 from backend.settings import load_settings
@@ -16,6 +17,8 @@ def create() -> Starlette:
 
     def authenticate(header: str) -> Person:
         with people.app_context():
-            return identify(header)
+            person = identify(settings, header)
+            db.session.commit()
+            return person
 
     return mlflow_app.create_app(settings, authenticate)

@@ -3,26 +3,48 @@
 import base64
 import binascii
 
-from backend.api.access import verify_access_token
-from backend.errors import Unauthenticated
-from backend.identity.sessions import verify_password
-from backend.identity.users import find_user
+from backend.api.person_tokens import verify_access_token
+from backend.errors import InvalidToken, OtpRequired, Unauthenticated
+from backend.identity.signing_in import Claim, verify_claim
 from backend.registry.mlflow_sign_in import Visitor
+from backend.settings import Settings
+
+# MLflow listens on loopback alone: every visitor comes from the same network.
+_PLACE = "mlflow"
 
 
-def identify(header: str) -> Visitor:
-    """The person behind an `Authorization` header; Unauthenticated where the credential is not good."""
+def identify(settings: Settings, header: str) -> Visitor:
+    """The person behind an `Authorization` header; the caller commits.
+
+    Basic takes the password of a person, or an access token in its place, which is the only way for those who have a second factor.
+    Raises Unauthenticated where the credential is not good, TooManyRequests where too many were not.
+    """
     scheme, _, credential = header.partition(" ")
     match scheme.lower():
         case "bearer":
-            principal = verify_access_token(credential.strip())
-            return Visitor(principal.username, principal.role)
+            return _bearing(credential.strip())
         case "basic":
-            username, password = _decode(credential)
-            user = verify_password(find_user(username), password)
-            return Visitor(user.username, user.role)
+            return _named(settings, *_decode(credential))
         case _:
             raise Unauthenticated("Sign in with a username and password of the platform.")
+
+
+def _bearing(token: str) -> Visitor:
+    principal = verify_access_token(token)
+    return Visitor(principal.name, str(principal.role))
+
+
+def _named(settings: Settings, username: str, password: str) -> Visitor:
+    if password.startswith("eyJ") and password.count(".") == 2:
+        visitor = _bearing(password)
+        if visitor.username != username.strip().lower():
+            raise InvalidToken("The token is expired or not valid.", cause="a token of another person")
+        return visitor
+    try:
+        user = verify_claim(settings, Claim(username, password, otp=None, place=_PLACE))
+    except OtpRequired as error:
+        raise Unauthenticated("You have a second factor: give an access token in place of the password.") from error
+    return Visitor(user.username, user.role)
 
 
 def _decode(credential: str) -> tuple[str, str]:

@@ -1,19 +1,36 @@
 """Models that the API serves while MLflow is away: the files are here, the aliases are known from before."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from backend.algorithms.manifest import fingerprint
 from backend.algorithms.signature import Signature
 from backend.database import db
+from backend.identity.authority import ensure_authority
+from backend.identity.issuing import issue_certificate
+from backend.identity.subscribers import create_subscriber
+from backend.listener.wsgi import CLIENT_CERTIFICATE
 from backend.registry.files import bundle_folder
 from backend.registry.known_aliases import read_known_aliases, write_known_aliases
 from backend.registry.tables import ModelVersion
 from backend.settings import Settings
+from tests.certifying import der_of, new_key, signing_request
 from tests.trained import make_job, make_result
+
+
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """Every table, those that no revision makes yet too."""
+    db.create_all()
+    return app
 
 
 class Registered:
@@ -26,6 +43,10 @@ class Registered:
     def __call__(self, model: str, task: str, *, version: int = 1, alias: str | None = "champion") -> ModelVersion:
         self.count += 1
         result = make_result(self.folder / str(self.count), task, seed=self.count)  # type: ignore[arg-type]
+        return self.keep(result, model, task, version, alias)
+
+    def keep(self, result: Path, model: str, task: str, version: int, alias: str | None) -> ModelVersion:
+        """Register what a training left in the folder `result`."""
         manifest = fingerprint(result / "bundle")
         target = bundle_folder(self.settings, manifest)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,3 +75,43 @@ def _signature(folder: Path) -> dict[str, object]:
 @pytest.fixture
 def registered(app: Flask, settings: Settings, tmp_path: Path) -> Registered:
     return Registered(app, settings, tmp_path / "results")
+
+
+LET_IN = 400  # a caller that went through, whose body then was of no use
+
+
+class Subscribed:
+    """A subscriber with a certificate, and the calls that it makes."""
+
+    def __init__(self, http: FlaskClient, settings: Settings, name: str, **terms: Any) -> None:
+        self.http = http
+        subscriber = create_subscriber(name, actor="mia", **terms)
+        self.id, self.key = subscriber.id, new_key()
+        self.issued = issue_certificate(settings, subscriber, signing_request(self.key), actor="mia")
+        self.der = der_of(self.issued.certificate)
+        db.session.commit()
+
+    def call(self, method: str, path: str, *, token: str | None = None, **more: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        presented = {CLIENT_CERTIFICATE: self.der}
+        return self.http.open(path, method=method, headers=headers, environ_overrides=presented, **more)
+
+    def predict(self, model: str, *, token: str | None = None) -> TestResponse:
+        """A prediction for no row: what counts is whether the body was looked at (LET_IN) or not (401, 403, 429)."""
+        return self.call("POST", f"/v1/models/{model}/predict", token=token, json={"features": []})
+
+    def ask_token(self, **form: str) -> TestResponse:
+        return self.call("POST", "/oauth/token", data={"grant_type": "client_credentials", "client_id": self.id} | form)
+
+    def token(self, **form: str) -> str:
+        answer = self.ask_token(**form)
+        assert answer.status_code == 200, answer.text
+        token: str = answer.get_json()["access_token"]
+        return token
+
+
+@pytest.fixture
+def subscribed(app: Flask, http: FlaskClient, settings: Settings) -> Callable[..., Subscribed]:
+    """Admits subscribers: `subscribed(name, models=[..], ..)`."""
+    ensure_authority(settings)
+    return partial(Subscribed, http, settings)

@@ -10,6 +10,7 @@ from flask import Flask
 from backend.__main__ import program
 from backend.app import create_storage
 from backend.cli.context import Context
+from backend.database import db
 from backend.settings import Settings
 
 
@@ -36,6 +37,13 @@ class Terminal:
 def unprepared(settings: Settings) -> Terminal:
     """A home that was never set up."""
     return Terminal(lambda: settings)
+
+
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """Every table, those that no revision makes yet too."""
+    db.create_all()
+    return app
 
 
 @pytest.fixture

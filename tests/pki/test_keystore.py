@@ -11,14 +11,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from backend.errors import UnsafeSettings
+from backend.errors import Invalid, UnsafeSettings
+from backend.pki import keystore
 from backend.pki.keystore import (
     make_private_folder,
     new_encryption_key,
     private_pem,
     read_private,
     seal,
+    seal_under_passphrase,
     unseal,
+    unseal_under_passphrase,
     write_private,
     write_public,
 )
@@ -152,6 +155,43 @@ def test_a_sealed_key_of_another_kind_is_refused() -> None:
 def test_a_poor_key_encryption_key_is_refused(opener: bytes) -> None:
     with pytest.raises(UnsafeSettings, match="key-encryption key"):
         seal("root", KEY, opener)
+
+
+class TestPassphrase:
+    @pytest.fixture(autouse=True)
+    def cheap(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keystore, "_MEMORY_KIB", 64)
+
+    def test_it_opens_what_it_closed_and_nothing_else_does(self) -> None:
+        document = seal_under_passphrase("root", KEY, "correct horse")
+        assert unseal_under_passphrase("root", document, "correct horse").private_numbers() == KEY.private_numbers()
+        for key_id, passphrase in (("root", "correct Horse"), ("another", "correct horse")):
+            with pytest.raises(Invalid, match="does not open"):
+                unseal_under_passphrase(key_id, document, passphrase)
+
+    def test_the_same_passphrase_never_gives_the_same_key(self) -> None:
+        first, second = (json.loads(seal_under_passphrase("root", KEY, "correct horse")) for _ in range(2))
+        assert first["stretching"]["salt"] != second["stretching"]["salt"]
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            b"",
+            b"[]",
+            b"{}",
+            b'{"stretching": 1}',
+            b'{"stretching": {"salt": "?"}}',
+            b'{"stretching": {"salt": "AAAA"}}',
+        ],
+    )
+    def test_what_was_not_closed_with_one_does_not_open(self, document: bytes) -> None:
+        with pytest.raises(Invalid, match="does not open"):
+            unseal_under_passphrase("root", document, "correct horse")
+
+
+def test_each_guess_of_a_passphrase_costs_memory_and_time() -> None:
+    stated = json.loads(seal_under_passphrase("root", KEY, "correct horse"))["stretching"]
+    assert (stated["function"], stated["memory_kib"], stated["iterations"]) == ("Argon2id", 256 * 1024, 3)
 
 
 def test_a_key_in_clear_for_servers_that_read_nothing_else() -> None:

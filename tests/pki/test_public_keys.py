@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from backend.errors import Invalid, Malformed
-from backend.pki.public_keys import accepted_key, public_key_of_request
+from backend.pki.public_keys import accepted_key, key_digest, public_key_of_request
 
 
 def _request(key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> bytes:
@@ -85,3 +85,10 @@ def _rsa(exponent: int, bits: int) -> rsa.RSAPublicKey:
 def test_other_keys_are_refused(key: object) -> None:
     with pytest.raises(Invalid, match="not accepted"):
         accepted_key(key)
+
+
+def test_a_key_has_one_digest_whatever_certifies_it() -> None:
+    first, second = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    assert key_digest(public_key_of_request(_request(first))) == key_digest(first.public_key())
+    assert key_digest(first.public_key()) != key_digest(second.public_key())
+    assert len(key_digest(_rsa(65537, 2048))) == 64

@@ -48,13 +48,20 @@ def test_headers_do_not_change_who_asks_and_how(server: Running) -> None:
         "X-Forwarded-Proto": "http",
         "X-Forwarded-For": "10.0.0.1",
         "SCRIPT_NAME": "/elsewhere",
-        "Client_Cert": "forged",
+        "Some_Thing": "else",
     }
     status, body = server.get("/seen", forged)
     seen = json.loads(body)
     assert status == 200
     assert (seen["scheme"], seen["script"], seen["certificate"]) == ("https", "", None)
-    assert "Client-Cert" not in seen["headers"]
+    assert "Some-Thing" not in seen["headers"]
+
+
+def test_a_claim_to_a_certificate_reaches_the_app_under_one_name_for_it_to_refuse(server: Running) -> None:
+    for name in ("Client_Cert", "X_SSL_Client_Cert", "X_Forwarded_Client_Cert"):
+        _, body = server.get("/seen", {name: "forged"})
+        seen = json.loads(body)
+        assert (seen["certificate"], name.replace("_", "-").lower() in map(str.lower, seen["headers"])) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""What was verified a moment ago need not be verified again: a credential comes in, what it proved goes out."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, event
+
+from backend.database import now
+
+_MOST = 10_000
+
+
+class Ending(Protocol):
+    """What a credential proved, and until when at most."""
+
+    @property
+    def ends_at(self) -> datetime | None: ...
+
+
+Proved = TypeVar("Proved", bound=Ending)
+
+
+class Recall(Generic[Proved]):
+    """The memory of one process: what each credential proved, for `seconds` and never past its own end.
+
+    Only what was proved is kept: a refusal is found out anew each time.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[Proved, float]] = {}
+        self._generation = 0
+
+    def recall(self, credential: str, verify: Callable[[], Proved]) -> Proved:
+        """What the credential proves, by memory or by `verify`, which raises where it is not good."""
+        known = self._known.get(credential)
+        if known is not None and self._clock() < known[1]:
+            return known[0]
+        generation, begun = self._generation, self._clock()
+        proved = verify()
+        left = self._seconds if proved.ends_at is None else (proved.ends_at - now()).total_seconds()
+        self._keep(credential, (proved, begun + min(self._seconds, left)), generation)
+        return proved
+
+    def forget(self) -> None:
+        """From now on everything is verified anew, even what is being verified at this moment."""
+        with self._lock:
+            self._generation += 1
+            self._known.clear()
+
+    def _keep(self, credential: str, known: tuple[Proved, float], generation: int) -> None:
+        with self._lock:
+            if generation != self._generation:
+                return
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[credential] = known
+
+
+def forget_on_change(engine: Engine, recall: Recall[Any]) -> None:
+    """Whatever this process changes or removes in the database is forgotten before anybody is told that it was done."""
+
+    def note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        # A row that is only added takes nothing from anybody.
+        if statement.lstrip()[:6].upper() in {"UPDATE", "DELETE"}:
+            connection.info["signet.changed"] = True
+
+    def spread(_connection: Any, record: Any) -> None:
+        # The transaction is over, and its connection goes back to the pool.
+        if record.info.pop("signet.changed", False):
+            recall.forget()
+
+    event.listen(engine, "after_cursor_execute", note)
+    event.listen(engine, "checkin", spread)

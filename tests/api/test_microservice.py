@@ -1,0 +1,136 @@
+"""The page for developers of microservices is run as text, against the real server."""
+
+import os
+import re
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from flask import Flask
+from sklearn.datasets import load_iris
+
+from backend.algorithms.bundle import write_bundle
+from backend.algorithms.catalog import get_algorithm
+from backend.algorithms.signature import Column, Signature
+from backend.identity import authority
+from backend.settings import REPOSITORY, Settings
+from tests.api.conftest import Registered
+from tests.api.served import LATE
+from tests.e2e.running import free_ports
+from tests.server.conftest import eventually
+
+BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CUT = "---8<---"
+
+
+def _iris(folder: Path) -> Path:
+    """What a training on Fisher's flowers leaves."""
+    flowers = load_iris()
+    names = tuple(str(name) for name in flowers.target_names)
+    columns = tuple(Column(name, "number") for name in flowers.feature_names)
+    example = dict(zip(flowers.feature_names, (5.1, 3.5, 1.4, 0.2), strict=True))
+    signature = Signature("multiclass", "species", "category", names, columns, "xgboost", example)
+    model = get_algorithm("xgboost")(task="multiclass", n_estimators=20)
+    model.fit(flowers.data, flowers.target, features=signature.features(), n_classes=3)
+    folder.mkdir()
+    write_bundle(folder / "bundle", model, signature)
+    return folder
+
+
+class Late(datetime):
+    """The moment at which the authority was made: nothing that it signs begins before that."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) - LATE - timedelta(hours=1)
+
+
+@pytest.fixture
+def server(
+    app: Flask, settings: Settings, registered: Registered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The address of a running server that serves `iris`, its clock late."""
+    monkeypatch.setattr(authority, "datetime", Late)
+    authority.ensure_authority(settings)
+    registered.keep(_iris(tmp_path / "iris"), "iris", "multiclass", 1, "champion")
+    (port,) = free_ports(1)
+    trust = ssl.create_default_context(cafile=settings.certs / "ca.pem")
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "server.log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.api.served", str(settings.home), str(port)]
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
+    url = f"https://localhost:{port}"
+    try:
+        eventually(lambda: _is_ready(url, trust), seconds=60)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _is_ready(url, trust):  # type: ignore[no-untyped-def]
+    try:
+        return httpx.get(f"{url}/health/ready", verify=trust).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _steps() -> list[tuple[str, str | None]]:
+    """Each shell block of the page and what is said to come out of it."""
+    steps: list[tuple[str, str | None]] = []
+    for kind, text in BLOCK.findall((REPOSITORY / "docs" / "microservice.md").read_text()):
+        if kind == "sh":
+            steps.append((text, None))
+        else:
+            steps[-1] = (steps[-1][0], text)
+    return steps
+
+
+def _expected(text: str) -> str:
+    """Probabilities differ in their digits and ids in all of them; everything else is literal."""
+    pattern = re.escape(text.strip()).replace(re.escape('"..."'), '"[0-9a-f-]{36}"')
+    return re.sub(r"\d+\\\.\d+", r"\\d+(\\.\\d+)?(e-\\d+)?", pattern)
+
+
+def test_the_page_does_what_it_says(server: str, settings: Settings, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "ca.pem").write_bytes((settings.certs / "ca.pem").read_bytes())
+    steps = _steps()
+    assert len(steps) == 4
+    # The clock is put right, and the first certificate kept to look at, where the reader would wait three weeks.
+    steps[3] = (f"touch {settings.home}/on-time; cp client.pem first.pem\n{steps[3][0]}", steps[3][1])
+    script = "set -euo pipefail\n" + f"\necho '{CUT}'\n".join(command for command, _ in steps)
+    script = script.replace("https://localhost:8443", server).replace(".venv/bin/python", sys.executable)
+    environment = os.environ | {"SIGNET_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)}
+    began = time.monotonic()
+    run = subprocess.run(
+        ["bash", "-c", script], cwd=work, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, f"{run.stderr}{run.stdout}{(tmp_path / 'server.log').read_text()[-2000:]}"
+    assert time.monotonic() - began < 120
+    for (command, said), printed in zip(steps, run.stdout.split(CUT), strict=True):
+        assert said is None or re.fullmatch(_expected(said), printed.strip()), f"{command}\nprinted\n{printed}"
+    first, second = (x509.load_pem_x509_certificate((work / name).read_bytes()) for name in ("first.pem", "client.pem"))
+    assert first.serial_number != second.serial_number
+    assert first.public_key() != second.public_key()
+    assert (work / "client.pem").stat().st_mode & 0o077 == 0
+    assert sorted(path.name for path in work.iterdir()) == ["ca.pem", "client.pem", "first.pem", "token"]
+    _verify_both_work(server, settings, work)
+
+
+def _verify_both_work(server: str, settings: Settings, work: Path) -> None:
+    """The old certificate stays good beside the new one; a connection without any is asked for one."""
+    for name, status in (("first.pem", 200), ("client.pem", 200), (None, 401)):
+        trust = ssl.create_default_context(cafile=settings.certs / "ca.pem")
+        if name is not None:
+            trust.load_cert_chain(work / name)
+        answer = httpx.post(f"{server}/predict", json={"features": [5.1, 3.5, 1.4, 0.2]}, verify=trust)
+        assert answer.status_code == status, answer.text
