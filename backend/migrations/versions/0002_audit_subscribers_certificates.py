@@ -11,6 +11,22 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+REFUSAL = "the audit journal is append-only"
+GUARDS = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+        for table, act in (("audit_events", "UPDATE"), ("audit_events", "DELETE"), ("audit_head", "DELETE"))
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$",
+        "CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+        "CREATE TRIGGER audit_head_append_only BEFORE DELETE OR TRUNCATE ON audit_head "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+    ),
+}
+
 
 def upgrade() -> None:
     op.create_table(
@@ -202,6 +218,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_key_files_expires_at"), ["expires_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_key_files_fingerprint"), ["fingerprint"], unique=False)
 
+    # The chain begins at sixty-four zeros; every event names the hash of the one before.
+    op.execute(f"INSERT INTO audit_head (id, position, hash) VALUES (1, 0, '{'0' * 64}')")
+    for statement in GUARDS[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
 
 def downgrade() -> None:
     with op.batch_alter_table("key_files", schema=None) as batch_op:
@@ -244,3 +266,5 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_events_actor")
 
     op.drop_table("audit_events")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_refuse()")
