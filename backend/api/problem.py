@@ -1,10 +1,12 @@
 """Every error leaves in one shape, `application/problem+json` (RFC 9457); the status of each kind is one table."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, json, request
+from flask import Flask, Response, current_app, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from backend import errors
@@ -31,15 +33,18 @@ STATUS: dict[type[errors.SignetError], HTTPStatus] = {
     errors.UnsafeSettings: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+# An error and its problem document in, the answer that the caller's standard asks for out.
+Shape = Callable[[Exception, Response], Response]
+
 _log = logging.getLogger("signet.api")
 
 
 def install(app: Flask) -> None:
     """Every exception of the app becomes a problem document; what was begun in the database is rolled back."""
-    app.register_error_handler(errors.SignetError, _known)
-    app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(TimeoutError, _timed_out)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(errors.SignetError, partial(_in_shape, _known))
+    app.register_error_handler(HTTPException, partial(_in_shape, _of_http))
+    app.register_error_handler(TimeoutError, partial(_in_shape, _timed_out))
+    app.register_error_handler(Exception, partial(_in_shape, _unexpected))
 
 
 def problem(status: int, code: str, detail: str, **members: Any) -> Response:
@@ -56,6 +61,14 @@ def problem(status: int, code: str, detail: str, **members: Any) -> Response:
         **members,
     }
     return Response(json.dumps(document), status=status, content_type="application/problem+json")
+
+
+def _in_shape(render: Callable[[Any], Response], error: Exception) -> Response:
+    """The problem document, or what an endpoint makes of it that keeps to another standard's errors."""
+    response = render(error)
+    endpoint = current_app.view_functions.get(request.endpoint or "")
+    shape: Shape | None = getattr(endpoint, "shape", None)
+    return response if shape is None else shape(error, response)
 
 
 def _known(error: errors.SignetError) -> Response:

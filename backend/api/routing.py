@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.api.access import Access, authenticate
 from backend.api.platform import Platform
+from backend.api.problem import Shape
 from backend.database import db
 from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
+from backend.protocols.content_encoding import inflate
 from backend.protocols.strict_json import parse_json
 
 View = Callable[..., Any]
@@ -62,6 +64,9 @@ class Endpoint:
     accepts: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     hints: dict[str, Any] = field(default_factory=dict)
+    shape: Shape | None = None
+    failure: dict[str, Any] = field(default_factory=dict)  # schema of its errors, where they have a shape of their own
+    reads_any_type: bool = False  # the body says what it is, whatever its media type
 
     @property
     def name(self) -> str:
@@ -76,7 +81,7 @@ class Endpoint:
         return response
 
     def _arguments(self, actor: object) -> dict[str, Any]:
-        if self.accepts and request.mimetype not in self.accepts:
+        if self.accepts and not self.reads_any_type and request.mimetype not in self.accepts:
             raise UnsupportedMediaType(f"Send the body as {' or '.join(self.accepts)}.")
         sources: dict[str, Callable[[], Any]] = {
             "actor": lambda: actor,
@@ -142,12 +147,12 @@ def install(app: Flask, endpoints: list[Endpoint]) -> None:
 
 
 def read_payload() -> bytes:
-    """The raw body; TooLarge over the limit of the settings."""
+    """The raw body, unpacked; TooLarge over the limit of the settings, packed or not."""
     limit = _platform().settings.max_body_mb
     request.max_content_length = limit * 1024 * 1024
     if request.content_length is not None and request.content_length > limit * 1024 * 1024:
         raise TooLarge(f"The body is larger than {limit} MB.")
-    return request.get_data(cache=False)
+    return inflate(request.get_data(cache=False), request.headers.get("Content-Encoding", ""), limit * 1024 * 1024)
 
 
 def _read_body(model: type[BaseModel]) -> BaseModel:

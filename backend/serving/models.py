@@ -2,13 +2,17 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backend.algorithms.bundle import read_bundle
-from backend.algorithms.contract import Algorithm
+from backend.algorithms.column_encoding import ColumnEncoder, Values
+from backend.algorithms.contract import Algorithm, Matrix
 from backend.algorithms.encoding import Row, RowEncoder
 from backend.algorithms.manifest import Manifest
 from backend.algorithms.signature import Label, Signature
@@ -25,6 +29,14 @@ class Predictions:
     probabilities: list[dict[str, float]] | None = None
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """Predictions as columns: the labels or numbers (NaN where the model gives none), and (rows, classes) of shares."""
+
+    values: list[Any]
+    shares: NDArray[np.float64] | None
+
+
 class ServedModel:
     """One loaded version; safe to share between threads."""
 
@@ -35,8 +47,9 @@ class ServedModel:
         self.signature = signature
         self._algorithm = algorithm
         self._encoder = RowEncoder(signature.columns)
+        self._column_encoder = ColumnEncoder(signature.columns)
         self._classes = signature.classes
-        self._names = [class_name(label) for label in signature.classes]
+        self.class_names = [class_name(label) for label in signature.classes]
 
     @classmethod
     def load(cls, model: str, version: int, folder: Path, manifest: Manifest) -> Self:
@@ -49,14 +62,26 @@ class ServedModel:
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
-        matrix = self._encoder.encode(rows)
+        outputs = self._answer(self._encoder.encode(rows))
+        if outputs.shares is None:
+            return Predictions([_finite(value) for value in outputs.values])
+        names = self.class_names
+        return Predictions(outputs.values, [dict(zip(names, row, strict=True)) for row in outputs.shares.tolist()])
+
+    def predict_columns(self, columns: Mapping[str, Values]) -> Outputs:
+        """The same answer for whole columns by name, each a list of JSON's values or an array of numbers or truth values."""
+        return self._answer(self._column_encoder.encode(columns))
+
+    def predict_matrix(self, values: NDArray[Any]) -> Outputs:
+        """The same answer for numbers (rows, columns) in the order of the columns."""
+        return self._answer(self._column_encoder.encode_matrix(values))
+
+    def _answer(self, matrix: Matrix) -> Outputs:
         if not self._classes:
-            return Predictions([_finite(value) for value in self._algorithm.predict(matrix).tolist()])
+            return Outputs(self._algorithm.predict(matrix).tolist(), None)
         shares = self._algorithm.predict_proba(matrix)
         # The label is the likeliest class by definition, so that the two never contradict each other.
-        values = [self._classes[code] for code in shares.argmax(axis=1).tolist()]
-        names = self._names
-        return Predictions(values, [dict(zip(names, row, strict=True)) for row in shares.tolist()])
+        return Outputs([self._classes[code] for code in shares.argmax(axis=1).tolist()], shares)
 
 
 def class_name(label: Label) -> str:
