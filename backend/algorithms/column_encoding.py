@@ -45,10 +45,6 @@ class ColumnEncoder:
             raise InvalidFields(sorted(problems, key=lambda problem: problem.row or 0)[:LISTED])
         return matrix
 
-    def encode_matrix(self, values: NDArray[Any]) -> Matrix:
-        """The matrix of a two-dimensional array of numbers, one column a column of the signature, in order."""
-        return self.encode({column.name: values[:, place] for place, column in enumerate(self._columns)})
-
     def _verify_names(self, given: Mapping[str, Values]) -> None:
         missing = [FieldProblem(column.name, "is missing") for column in self._columns if column.name not in given]
         unknown = [FieldProblem(name[:80], "is not a field of this model") for name in given if name not in self._names]

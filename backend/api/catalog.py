@@ -1,8 +1,8 @@
 """Every endpoint of the API, noun by noun."""
 
-from backend.api import datasets, jobs, models, openapi, operation, predict, sign_in, users
+from backend.api import datasets, jobs, models, open_inference, openapi, operation, predict, sign_in, users
 from backend.api.routing import Endpoint
 
-NOUNS = (sign_in, users, datasets, jobs, models, predict, operation, openapi)
+NOUNS = (sign_in, users, datasets, jobs, models, predict, open_inference, operation, openapi)
 
 ENDPOINTS: list[Endpoint] = [endpoint for noun in NOUNS for endpoint in noun.endpoints.listed]

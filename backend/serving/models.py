@@ -72,10 +72,6 @@ class ServedModel:
         """The same answer for whole columns by name, each a list of JSON's values or an array of numbers or truth values."""
         return self._answer(self._column_encoder.encode(columns))
 
-    def predict_matrix(self, values: NDArray[Any]) -> Outputs:
-        """The same answer for numbers (rows, columns) in the order of the columns."""
-        return self._answer(self._column_encoder.encode_matrix(values))
-
     def _answer(self, matrix: Matrix) -> Outputs:
         if not self._classes:
             return Outputs(self._algorithm.predict(matrix).tolist(), None)

@@ -34,6 +34,9 @@ PUBLIC = {
     "GET /openapi.json",
     "GET /docs",
     "GET /docs/style.css",
+    # Probes of the prediction standards: that the process lives, and whether it can serve; they name no model.
+    "GET /v2/health/live",
+    "GET /v2/health/ready",
 }
 
 
