@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from backend.algorithms.bundle import read_bundle
 from backend.algorithms.column_encoding import ColumnEncoder, Values
 from backend.algorithms.contract import Algorithm, Matrix
-from backend.algorithms.encoding import Row, RowEncoder
+from backend.algorithms.encoding import Row, RowEncoder, encode_table
 from backend.algorithms.manifest import Manifest
 from backend.algorithms.signature import Label, Signature
 
@@ -35,6 +36,10 @@ class Outputs:
 
     values: list[Any]
     shares: NDArray[np.float64] | None
+
+    def json_values(self) -> list[Any]:
+        """The values as strict JSON has them: None where the model gives no finite number."""
+        return self.values if self.shares is not None else [_finite(value) for value in self.values]
 
 
 class ServedModel:
@@ -62,15 +67,23 @@ class ServedModel:
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
-        outputs = self._answer(self._encoder.encode(rows))
+        outputs = self.predict_rows(rows)
         if outputs.shares is None:
-            return Predictions([_finite(value) for value in outputs.values])
+            return Predictions(outputs.json_values())
         names = self.class_names
         return Predictions(outputs.values, [dict(zip(names, row, strict=True)) for row in outputs.shares.tolist()])
+
+    def predict_rows(self, rows: Sequence[Row]) -> Outputs:
+        """The same answer as columns."""
+        return self._answer(self._encoder.encode(rows))
 
     def predict_columns(self, columns: Mapping[str, Values]) -> Outputs:
         """The same answer for whole columns by name, each a list of JSON's values or an array of numbers or truth values."""
         return self._answer(self._column_encoder.encode(columns))
+
+    def predict_table(self, table: pa.Table) -> Outputs:
+        """The same answer for an Arrow table with columns of those names."""
+        return self._answer(encode_table(self.signature.columns, table))
 
     def _answer(self, matrix: Matrix) -> Outputs:
         if not self._classes:
