@@ -7,8 +7,10 @@ from backend.api import (
     enrolment,
     est,
     jobs,
+    mlflow_scoring,
     models,
     oauth,
+    open_inference,
     openapi,
     operation,
     pki,
@@ -21,7 +23,8 @@ from backend.api import (
 from backend.api.routing import Endpoint
 
 NOUNS = (
-    sign_in, second_factor, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs, models, predict, audit,
+    sign_in, second_factor, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs, models, predict,
+    open_inference, mlflow_scoring, audit,
     operation, openapi,
 )  # fmt: skip
 

@@ -153,6 +153,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     elif endpoint.answers:
         success["content"] = {endpoint.media_type: {"schema": endpoint.answers}}
     failure = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if endpoint.failure:
+        failure = {"application/json": {"schema": endpoint.failure}}
     return {
         str(endpoint.status): success,
         "default": {"description": "What went wrong", "content": failure},

@@ -71,6 +71,16 @@ def problem(status: int, code: str, detail: str, **members: Any) -> Response:
     return Response(json.dumps(document), status=status, content_type="application/problem+json")
 
 
+def restated(response: Response, restate: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """A problem document in the words of a prediction standard, whose errors of the caller's values are plain 400."""
+    document = response.get_json()
+    if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+        response.status_code = HTTPStatus.BAD_REQUEST
+    response.data = json.dumps(restate(document))
+    response.content_type = "application/json"
+    return response
+
+
 def _in_shape(render: Callable[[Any], Response], error: Exception) -> Response:
     """The problem document, or what an endpoint makes of it that keeps to another standard's errors."""
     response = render(error)

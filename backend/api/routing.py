@@ -20,6 +20,7 @@ from backend.api.problem import Shape
 from backend.database import db
 from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
 from backend.identity.principal import Permission
+from backend.protocols.content_encoding import inflate
 from backend.protocols.strict_json import parse_json
 
 View = Callable[..., Any]
@@ -66,6 +67,8 @@ class Endpoint:
     answers: dict[str, Any] = field(default_factory=dict)
     hints: dict[str, Any] = field(default_factory=dict)
     shape: Shape | None = None
+    failure: dict[str, Any] = field(default_factory=dict)  # schema of its errors, where they have a shape of their own
+    reads_any_type: bool = False  # the body says what it is, whatever its media type
 
     @property
     def name(self) -> str:
@@ -90,7 +93,7 @@ class Endpoint:
         return variables.get("model", _platform().shelf.default_model if self.predicts else None)
 
     def _arguments(self, actor: object) -> dict[str, Any]:
-        if self.accepts and request.mimetype not in self.accepts:
+        if self.accepts and not self.reads_any_type and request.mimetype not in self.accepts:
             raise UnsupportedMediaType(f"Send the body as {' or '.join(self.accepts)}.")
         sources: dict[str, Callable[[], Any]] = {
             "actor": lambda: actor,
@@ -156,7 +159,7 @@ def install(app: Flask, endpoints: list[Endpoint]) -> None:
 
 
 def read_payload() -> bytes:
-    """The raw body; TooLarge over the limit of the settings."""
+    """The raw body, unpacked; TooLarge over the limit of the settings, packed or not."""
     megabytes = _platform().settings.max_body_mb
     limit = megabytes * 1024 * 1024
     too_large = TooLarge(f"The body is larger than {megabytes} MB.")
@@ -167,7 +170,7 @@ def read_payload() -> bytes:
     payload = request.get_data(cache=False)
     if len(payload) > limit:
         raise too_large
-    return payload
+    return inflate(payload, request.headers.get("Content-Encoding", ""), limit)
 
 
 def _read_body(model: type[BaseModel]) -> BaseModel:

@@ -2,14 +2,19 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 from backend.algorithms.bundle import read_bundle
-from backend.algorithms.contract import Algorithm
-from backend.algorithms.encoding import Row, RowEncoder
+from backend.algorithms.column_encoding import ColumnEncoder, Values
+from backend.algorithms.contract import Algorithm, Matrix
+from backend.algorithms.encoding import Row, RowEncoder, encode_table
 from backend.algorithms.manifest import Manifest
 from backend.algorithms.signature import Label, Signature
 
@@ -25,6 +30,18 @@ class Predictions:
     probabilities: list[dict[str, float]] | None = None
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """Predictions as columns: the labels or numbers (NaN where the model gives none), and (rows, classes) of shares."""
+
+    values: list[Any]
+    shares: NDArray[np.float64] | None
+
+    def json_values(self) -> list[Any]:
+        """The values as strict JSON has them: None where the model gives no finite number."""
+        return self.values if self.shares is not None else [_finite(value) for value in self.values]
+
+
 class ServedModel:
     """One loaded version; safe to share between threads."""
 
@@ -35,8 +52,9 @@ class ServedModel:
         self.signature = signature
         self._algorithm = algorithm
         self._encoder = RowEncoder(signature.columns)
+        self._column_encoder = ColumnEncoder(signature.columns)
         self._classes = signature.classes
-        self._names = [class_name(label) for label in signature.classes]
+        self.class_names = [class_name(label) for label in signature.classes]
 
     @classmethod
     def load(cls, model: str, version: int, folder: Path, manifest: Manifest) -> Self:
@@ -49,14 +67,30 @@ class ServedModel:
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
-        matrix = self._encoder.encode(rows)
+        outputs = self.predict_rows(rows)
+        if outputs.shares is None:
+            return Predictions(outputs.json_values())
+        names = self.class_names
+        return Predictions(outputs.values, [dict(zip(names, row, strict=True)) for row in outputs.shares.tolist()])
+
+    def predict_rows(self, rows: Sequence[Row]) -> Outputs:
+        """The same answer as columns."""
+        return self._answer(self._encoder.encode(rows))
+
+    def predict_columns(self, columns: Mapping[str, Values]) -> Outputs:
+        """The same answer for whole columns by name, each a list of JSON's values or an array of numbers or truth values."""
+        return self._answer(self._column_encoder.encode(columns))
+
+    def predict_table(self, table: pa.Table) -> Outputs:
+        """The same answer for an Arrow table with columns of those names."""
+        return self._answer(encode_table(self.signature.columns, table))
+
+    def _answer(self, matrix: Matrix) -> Outputs:
         if not self._classes:
-            return Predictions([_finite(value) for value in self._algorithm.predict(matrix).tolist()])
+            return Outputs(self._algorithm.predict(matrix).tolist(), None)
         shares = self._algorithm.predict_proba(matrix)
         # The label is the likeliest class by definition, so that the two never contradict each other.
-        values = [self._classes[code] for code in shares.argmax(axis=1).tolist()]
-        names = self._names
-        return Predictions(values, [dict(zip(names, row, strict=True)) for row in shares.tolist()])
+        return Outputs([self._classes[code] for code in shares.argmax(axis=1).tolist()], shares)
 
 
 def class_name(label: Label) -> str:

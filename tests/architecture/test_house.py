@@ -42,6 +42,11 @@ PUBLIC = {
     "GET /openapi.json",
     "GET /docs",
     "GET /docs/style.css",
+    # Probes of the prediction standards: that the process lives, and whether it can serve; they name no model.
+    "GET /v2/health/live",
+    "GET /v2/health/ready",
+    "GET /ping",
+    "GET /health",
 }
 
 

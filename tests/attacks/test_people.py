@@ -95,7 +95,9 @@ def test_by_a_browsers_cookie(http: FlaskClient, expert: Person) -> None:
     assert http.get(f"/v1/me?access_token={expert.tokens['access_token']}").status_code == 401
 
 
-@pytest.mark.parametrize("extra", [{"role": "admin"}, {"permissions": ["manage_users"]}, {"id": "1"}, {"is_admin": True}])
+@pytest.mark.parametrize(
+    "extra", [{"role": "admin"}, {"permissions": ["manage_users"]}, {"id": "1"}, {"is_admin": True}]
+)
 def test_rights_that_one_gives_oneself(expert: Person, http: FlaskClient, extra: dict[str, object]) -> None:
     """46. A field too many in one's own account: refused by name, and the role stays what it was."""
     change = {"current": PASSWORD, "new": "another long passphrase"}
@@ -144,7 +146,14 @@ def test_default_passwords(app: Flask, http: FlaskClient, settings: Settings) ->
     assert (file.read_text().strip(), file.stat().st_mode & 0o777) == (password, 0o600)
     for number, default in enumerate(DEFAULTS):
         assert sign_in(http, "admin", default, address=f"192.0.2.{number}").status_code in {401, 422}
-    for common in ("password1234", "administrator", "changeme1234", "adminadminadmin", "123456789012", "signet-admin-admin"):
+    for common in (
+        "password1234",
+        "administrator",
+        "changeme1234",
+        "adminadminadmin",
+        "123456789012",
+        "signet-admin-admin",
+    ):
         with pytest.raises(Invalid):
             create_user("somebody", common, Role.ADMIN) if common != "signet-admin-admin" else create_user(
                 "signet-admin", common, Role.ADMIN
@@ -152,13 +161,22 @@ def test_default_passwords(app: Flask, http: FlaskClient, settings: Settings) ->
         db.session.rollback()
 
 
-def test_addresses_are_ours_whatever_the_host_header_says(http: FlaskClient, manager: Person, settings: Settings) -> None:
+def test_addresses_are_ours_whatever_the_host_header_says(
+    http: FlaskClient, manager: Person, settings: Settings
+) -> None:
     """50. A link that follows the caller's `Host` leads whoever clicks it, or a cache, to the attacker."""
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     made = manager.post("/v1/subscribers", json={"name": "billing", "models": ["iris"]}).get_json()["id"]
     answers = [
         http.get(path, headers=evil)
-        for path in ("/.well-known/oauth-authorization-server", "/openapi.json", "/docs", "/nowhere", "//evil.example/..", "/docs/")
+        for path in (
+            "/.well-known/oauth-authorization-server",
+            "/openapi.json",
+            "/docs",
+            "/nowhere",
+            "//evil.example/..",
+            "/docs/",
+        )
     ]
     answers.append(manager.post(f"/v1/subscribers/{made}/certificates", json={"generate": True}, headers=evil))
     answers.append(manager.get("/v1/subscribers/", headers=evil))

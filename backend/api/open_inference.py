@@ -1,0 +1,131 @@
+"""Predictions by the Open Inference Protocol v2, as KServe's, Triton's and MLServer's clients speak it."""
+
+import re
+from functools import partial
+from typing import Any
+
+from flask import Response, request
+
+from backend.api import operation
+from backend.api.access import Allow
+from backend.api.openapi import VERSION
+from backend.api.platform import Platform
+from backend.api.problem import restated
+from backend.api.routing import Endpoints
+from backend.database import new_id
+from backend.identity.principal import Permission
+from backend.protocols import open_inference as protocol
+from backend.protocols import open_inference_schemas as schemas
+from backend.protocols.open_inference_model import EXTENSIONS, columns_of, metadata, outputs_of
+from backend.serving.models import ServedModel
+
+endpoints = Endpoints("Open Inference Protocol v2")
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_MODEL, _VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+
+
+def _error(_: Exception, response: Response) -> Response:
+    return restated(response, lambda problem: {"error": problem["detail"]})
+
+
+_own: partial[dict[str, Any]] = partial(dict, shape=_error, failure=schemas.FAILURE)
+_PUBLIC: dict[str, Any] = _own(access=Allow.PUBLIC, answers=schemas.HEALTH)
+_SERVER: dict[str, Any] = _own(access=Permission.PREDICT, answers=schemas.SERVER)
+_METADATA: dict[str, Any] = _own(access=Permission.PREDICT, answers=schemas.MODEL)
+_READY: dict[str, Any] = _own(access=Permission.PREDICT, answers=schemas.MODEL_READY)
+_INFER: dict[str, Any] = _own(
+    access=Permission.PREDICT,
+    accepts={"application/json": schemas.REQUEST, "application/octet-stream": schemas.BINARY},
+    answers=schemas.ANSWER,
+    # Official clients name no type, or the wrong one; where the JSON ends is said by a header of the protocol.
+    reads_any_type=True,
+)
+
+
+@endpoints.get("/v2/health/live", **_PUBLIC)
+def read_v2_live() -> dict[str, bool]:
+    """The process answers."""
+    return {"live": True}
+
+
+@endpoints.get("/v2/health/ready", **_PUBLIC)
+def read_v2_ready(platform: Platform) -> dict[str, bool]:
+    """The process can serve; 503 otherwise."""
+    operation.read_ready(platform)
+    # The standard's text and its clients differ on the name.
+    return {"live": True, "ready": True}
+
+
+@endpoints.get("/v2", **_SERVER)
+def read_v2_server() -> dict[str, Any]:
+    """Name, version and extensions of the server."""
+    return {"name": "signet", "version": VERSION, "extensions": list(EXTENSIONS)}
+
+
+@endpoints.get("/v2/", **_SERVER)
+def read_v2_server_slash() -> dict[str, Any]:
+    """The same: the standard's OpenAPI document has the slash, its text has none."""
+    return dict(read_v2_server())
+
+
+@endpoints.get(_MODEL, **_METADATA)
+def read_v2_model(model: str, platform: Platform) -> dict[str, Any]:
+    """The tensors that a model takes and gives."""
+    return _metadata(_served(platform, model))
+
+
+@endpoints.get(_VERSION, **_METADATA)
+def read_v2_model_version(model: str, version: str, platform: Platform) -> dict[str, Any]:
+    """The tensors that a version, given by number or alias, takes and gives."""
+    return _metadata(_served(platform, model, version))
+
+
+@endpoints.get(f"{_MODEL}/ready", **_READY)
+def read_v2_model_ready(model: str, platform: Platform) -> dict[str, Any]:
+    """The model can predict; 404 where there is none, 503 where it cannot."""
+    _served(platform, model)
+    return {"name": model, "ready": True}
+
+
+@endpoints.get(f"{_VERSION}/ready", **_READY)
+def read_v2_model_version_ready(model: str, version: str, platform: Platform) -> dict[str, Any]:
+    """The version can predict; 404 where there is none, 503 where it cannot."""
+    _served(platform, model, version)
+    return {"name": model, "ready": True}
+
+
+@endpoints.post(f"{_MODEL}/infer", **_INFER)
+def infer(model: str, payload: bytes, platform: Platform) -> Response:
+    """Predict: one tensor a column, or one of numbers (rows, columns); JSON and binary tensor data."""
+    return _infer(_served(platform, model), payload, platform)
+
+
+@endpoints.post(f"{_VERSION}/infer", **_INFER)
+def infer_version(model: str, version: str, payload: bytes, platform: Platform) -> Response:
+    """Predict with a version, given by number or alias."""
+    return _infer(_served(platform, model, version), payload, platform)
+
+
+def _served(platform: Platform, model: str, version: str | None = None) -> ServedModel:
+    if version is not None and not _NUMBER.fullmatch(version):
+        return platform.shelf.get(model, alias=version)
+    return platform.shelf.get(model, version=version)
+
+
+def _metadata(served: ServedModel) -> dict[str, Any]:
+    made = served.signature
+    return metadata(served.model, served.version, made.algorithm, made.columns, made.classes, served.class_names)
+
+
+def _infer(served: ServedModel, payload: bytes, platform: Platform) -> Response:
+    length = request.headers.get(protocol.HEADER)
+    question = protocol.parse(payload, length, max_rows=platform.settings.max_rows, new_id=new_id())
+    made = served.signature
+    predicted = served.predict_columns(columns_of(question.inputs, made.columns))
+    outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)
+    body, json_length = protocol.render(question, outputs, model=served.model, version=served.version)
+    if json_length is None:
+        return Response(body, content_type="application/json")
+    headers = {protocol.HEADER: str(json_length)}
+    return Response(body, content_type="application/octet-stream", headers=headers)
