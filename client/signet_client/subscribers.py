@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from signet_client.connection import Connection
 from signet_client.paths import path
-from signet_client.types import EnrolmentToken, Subscriber, Terms
+from signet_client.types import EnrolmentToken, Subscriber, TermsChange
 
 
 class Subscribers:
@@ -43,7 +43,7 @@ class Subscribers:
         }
         return cast("Subscriber", self._call("POST", "/v1/subscribers", json=body))
 
-    def change(self, subscriber_id: str, terms: Terms) -> Subscriber:
+    def change(self, subscriber_id: str, terms: TermsChange) -> Subscriber:
         """Other terms from the next request on; what `terms` does not name stays."""
         return cast("Subscriber", self._call("PATCH", path("v1", "subscribers", subscriber_id), json=terms))
 

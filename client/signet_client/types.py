@@ -168,7 +168,18 @@ class Subscriber(TypedDict):
     created_at: str
 
 
-class Terms(TypedDict, total=False):
+class Terms(TypedDict):
+    """On what a service is admitted."""
+
+    name: str
+    description: str
+    models: list[str]
+    rate_per_minute: int | None
+    daily_quota: int | None
+    certificate_hours: int | None
+
+
+class TermsChange(TypedDict, total=False):
     """What can be changed of a subscriber."""
 
     name: str

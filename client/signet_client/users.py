@@ -15,6 +15,10 @@ class Users:
     def __init__(self, connection: Connection) -> None:
         self._call = connection.call
 
+    def roles(self) -> list[RolePermissions]:
+        """What each role may do."""
+        return cast("list[RolePermissions]", self._call("GET", "/v1/roles")["items"])
+
     def list(self) -> list[User]:
         return cast("list[User]", self._call("GET", "/v1/users")["items"])
 
@@ -45,10 +49,6 @@ class Users:
 
     def delete(self, user_id: str) -> None:
         self._call("DELETE", path("v1", "users", user_id))
-
-    def roles(self) -> list[RolePermissions]:
-        """What each role may do."""
-        return cast("list[RolePermissions]", self._call("GET", "/v1/roles")["items"])
 
     def _change(self, user_id: str, body: dict[str, object]) -> User:
         return cast("User", self._call("PATCH", path("v1", "users", user_id), json=body))
