@@ -43,7 +43,7 @@ $(VENV)/bin/python:
 
 # The locks are complete, so nothing is resolved; hashes are checked because the locks have them.
 $(VENV)/.installed: $(LOCKS) | $(VENV)/bin/python
-	@echo "Installing the platform's packages (about 650 MB, once) ..."
+	@echo "Installing the platform's packages (about 350 MB, once) ..."
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes $(addprefix -r ,$(LOCKS))
 	@touch $@
 

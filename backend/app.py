@@ -14,6 +14,7 @@ from backend.api.catalog import ENDPOINTS
 from backend.api.platform import Platform
 from backend.audit import journal
 from backend.database import db
+from backend.datasets.store import sweep
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
 
@@ -48,6 +49,8 @@ def create_app(settings: Settings) -> Flask:
 def start_app(settings: Settings) -> Flask:
     """The API as a server process runs it: from now on it follows the aliases. Not before a fork."""
     app = create_app(settings)
+    with app.app_context():
+        sweep(settings)
     app.extensions["signet"].shelf.start()
     return app
 

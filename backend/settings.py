@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -41,7 +40,7 @@ class Settings(BaseSettings):
     training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         2, description="Native threads that one training job may use"
     )
-    training_memory_mb: Annotated[int, Field(ge=256)] = Field(
+    training_memory_mb: Annotated[int, Field(ge=512)] = Field(
         8192, description="Memory that one training job may use, in megabytes"
     )
     server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")
@@ -94,17 +93,17 @@ class Settings(BaseSettings):
     def mlruns(self) -> Path:
         return self.home / "mlruns"
 
-    @cached_property
+    @property
     def database(self) -> str:
         """The URL of the database, the default filled in."""
         return self.database_url or f"sqlite:///{self.data / 'signet.db'}"
 
-    @cached_property
+    @property
     def issuer(self) -> str:
         """The URL of the API as its callers know it, the default filled in."""
         return self.api_url or f"https://{self.hostnames.split(',')[0].strip()}:{self.port}"
 
-    @cached_property
+    @property
     def mlflow(self) -> str:
         """The URL of MLflow, the default filled in."""
         return self.mlflow_url or f"http://127.0.0.1:{self.mlflow_port}"

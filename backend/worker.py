@@ -58,6 +58,7 @@ class Worker:
 
     def run(self) -> None:
         """Take jobs in the order in which they were queued; call it in the main thread, to which training processes are tied."""
+        _log.info("ready for training jobs")
         while not self._stopping.is_set():
             try:
                 job = self._claim()

@@ -11,8 +11,6 @@ from typing import Any
 
 import streamlit as st
 import streamlit_authenticator as stauth
-from signet_client import InvalidCredentials, OtpRequired, RateLimited, SignetError
-from signet_client.types import Person
 from streamlit_authenticator.controllers import AuthenticationController, CookieController
 from streamlit_authenticator.models import AuthenticationModel, CookieModel
 from streamlit_authenticator.utilities import Encryptor, LoginError, Validator
@@ -21,6 +19,8 @@ from frontend.components.bridge import post_and_reload
 from frontend.cookie import NAME
 from frontend.sessions import SESSIONS
 from frontend.upstream import platform
+from signet_client import InvalidCredentials, OtpRequired, RateLimited, SignetError
+from signet_client.types import Person
 
 
 class _Accounts(AuthenticationModel):  # type: ignore[misc]

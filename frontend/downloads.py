@@ -8,7 +8,6 @@ from itertools import chain
 from typing import Any
 
 from anyio import to_thread
-from signet_client import Signet, SignetError
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -17,6 +16,7 @@ from frontend.routes import read_json, refused, refused_by_api
 from frontend.sessions import SignedIn
 from frontend.settings import load_settings
 from frontend.uploads import for_signed_in
+from signet_client import Signet, SignetError
 
 TEXTS = ("event", "actor", "target", "outcome")
 TIMES = ("since", "until")

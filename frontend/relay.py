@@ -20,6 +20,7 @@ from anyio import to_thread
 MOST_AT_ONCE = 3
 STALE_SECONDS = 3600.0
 LARGEST_SLICE = 16 * 1024 * 1024
+PIECE = 1024 * 1024
 # What must stay free on the disk beside the file that is to come.
 SPARE_BYTES = 256 * 1024 * 1024
 
@@ -96,12 +97,12 @@ class Relay:
         seen, end = hashlib.sha256(), offset
         descriptor = os.open(entry.path, os.O_WRONLY)
         try:
-            async for chunk in chunks:
-                if end + len(chunk) > min(entry.size, offset + LARGEST_SLICE):
+            async for piece in _gathered(chunks):
+                if end + len(piece) > min(entry.size, offset + LARGEST_SLICE):
                     raise RelayError(413, "too-large", "The slice is longer than announced.")
-                seen.update(chunk)
-                await to_thread.run_sync(os.pwrite, descriptor, chunk, end)
-                end += len(chunk)
+                seen.update(piece)
+                await to_thread.run_sync(os.pwrite, descriptor, piece, end)
+                end += len(piece)
         finally:
             os.close(descriptor)
         if seen.hexdigest() != sha256:
@@ -118,3 +119,15 @@ class Relay:
         late = time.monotonic() - STALE_SECONDS
         for entry in [entry for entry in self._incoming.values() if entry.touched_at < late]:
             self.forget(entry)
+
+
+async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces that are worth a visit to another thread."""
+    piece = bytearray()
+    async for chunk in chunks:
+        piece += chunk
+        if len(piece) >= PIECE:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)

@@ -9,13 +9,13 @@ from functools import wraps
 from urllib.parse import urlsplit
 
 from anyio import to_thread
-from signet_client import Refused, SignetError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from frontend.cookie import clear_cookie, read_cookie, set_cookie
 from frontend.sessions import SESSIONS, SignedIn
+from signet_client import Refused, SignetError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 LARGEST_JSON = 8192

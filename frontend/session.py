@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client import SessionEnded, Signet, SignetError
 
 from frontend.authenticator import Authenticate, browser_handle
 from frontend.sessions import SESSIONS, SignedIn
+from signet_client import SessionEnded, Signet, SignetError
 
 ENDED = "Your session ended. Sign in again."
 

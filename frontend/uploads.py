@@ -7,8 +7,6 @@ from functools import cache, wraps
 from pathlib import PurePath
 
 from anyio import to_thread
-from signet_client import SignetError
-from signet_client.types import Dataset
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,6 +16,8 @@ from frontend.relay import Incoming, Relay, RelayError
 from frontend.routes import Endpoint, read_json, refused, refused_by_api, same_origin
 from frontend.sessions import SESSIONS, SignedIn, digest
 from frontend.settings import load_settings
+from signet_client import SignetError
+from signet_client.types import Dataset
 
 Upload = Callable[[Request, SignedIn, str], Awaitable[Response]]
 OPTIONS = ("header", "sheet")

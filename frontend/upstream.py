@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from signet_client import Signet, Unreachable
-
 from frontend.settings import load_settings
+from signet_client import Signet, Unreachable
 
 
 @cache

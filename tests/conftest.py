@@ -17,7 +17,7 @@ from backend.settings import Settings
 
 PASSWORD = "correct horse battery staple"
 
-pytest_plugins = ["tests.left_out", "tests.postgresql"]
+pytest_plugins = ["tests.left_out", "tests.mlflow_server", "tests.postgresql"]
 
 
 @pytest.fixture
@@ -33,7 +33,6 @@ def app(settings: Settings) -> Iterator[Flask]:
     upgrade(settings)
     flask_app = create_app(settings)
     with flask_app.app_context():
-        db.create_all()  # tables that no revision makes yet
         yield flask_app
         db.session.remove()
         db.engine.dispose()

@@ -1,8 +1,6 @@
 """Gradient boosted trees by XGBoost: the default algorithm."""
 
 import json
-import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -27,7 +25,6 @@ from backend.errors import TrainingImpossible
 # With fewer rows than this the rows kept back are worth a second fit; beyond it they teach next to nothing.
 LEARN_FROM_VALIDATION_BELOW = 250_000
 ROUNDS_WITHOUT_VALIDATION = 100
-_SECONDS_BETWEEN_REPORTS = 0.2
 _LARGEST = float(np.finfo(np.float32).max)
 _OBJECTIVES: Mapping[Task, tuple[str, str]] = {
     "binary": ("binary:logistic", "logloss"),
@@ -182,11 +179,8 @@ class _Report(TrainingCallback):
         self._watch = watch
         self._start = start
         self._rounds = rounds
-        self._due = -math.inf
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Sequence[Any]]]) -> bool:
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + _SECONDS_BETWEEN_REPORTS
-            latest = {metric: float(values[-1]) for metric, values in evals_log.get("validation", {}).items()}
-            self._watch(min(1.0, self._start + (epoch + 1) / self._rounds), latest)
+        latest = {metric: float(values[-1]) for metric, values in evals_log.get("validation", {}).items()}
+        self._watch(min(1.0, self._start + (epoch + 1) / self._rounds), latest)
         return False

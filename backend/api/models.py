@@ -10,7 +10,7 @@ from pydantic import Field
 from backend.algorithms.signature import Signature
 from backend.api.model_document import model_document
 from backend.api.platform import Platform
-from backend.api.routing import Answer, Body, Endpoints
+from backend.api.routing import Answer, Body, Endpoints, VersionQuery
 from backend.audit.events import Event
 from backend.audit.journal import record
 from backend.identity.principal import Permission, Principal
@@ -98,15 +98,15 @@ def set_alias(model: str, alias: str, body: AliasChange, actor: Principal, platf
 
 
 @endpoints.get("/v1/models/{model}/schema", access=Permission.PREDICT)
-def read_model_schema(model: str, platform: Platform) -> dict[str, Any]:
+def read_model_schema(model: str, query: VersionQuery, platform: Platform) -> dict[str, Any]:
     """JSON Schema of one row of the version that is served."""
-    return platform.shelf.get(model).signature.row_schema()
+    return platform.shelf.get(model, alias=query.alias, version=query.version).signature.row_schema()
 
 
 @endpoints.get("/v1/models/{model}/openapi.json", access=Permission.PREDICT)
-def read_model_openapi(model: str, platform: Platform) -> Response:
+def read_model_openapi(model: str, query: VersionQuery, platform: Platform) -> Response:
     """An OpenAPI document with this model's own fields."""
-    served = platform.shelf.get(model)
+    served = platform.shelf.get(model, alias=query.alias, version=query.version)
     signature: Signature = served.signature
     return Response(
         current_app.json.dumps(model_document(model, served.version, signature)), content_type="application/json"

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from pydantic import Field
-
 from backend.api.platform import Platform
-from backend.api.routing import Endpoints, Query
+from backend.api.routing import Endpoints, VersionQuery
 from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import native
@@ -17,11 +15,6 @@ _CONTRACT: dict[str, Any] = {
     "accepts": {"application/json": native.REQUEST_SCHEMA},
     "answers": native.ANSWER_SCHEMA,
 }
-
-
-class VersionQuery(Query):
-    version: str | None = Field(None, pattern=r"^[1-9][0-9]{0,8}$", description="Exactly this version")
-    alias: str | None = Field(None, description="The version behind this alias; `champion` where neither is given")
 
 
 @endpoints.post("/predict", **_CONTRACT)

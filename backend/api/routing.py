@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.api.access import Access, authenticate
 from backend.api.admission import admit
@@ -35,6 +35,13 @@ class Query(BaseModel):
     """The parameters after `?`, which are text and so are converted."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class VersionQuery(Query):
+    """Which version of a model is meant; the champion where nothing is said."""
+
+    version: str | None = Field(None, pattern=r"^[1-9][0-9]{0,8}$", description="Exactly this version")
+    alias: str | None = Field(None, description="The version behind this alias; `champion` where neither is given")
 
 
 class Answer(BaseModel):

@@ -1,6 +1,6 @@
 """How one value can be written: the form of every text, told by patterns that a whole block is matched against."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import product
 
@@ -48,7 +48,7 @@ PATTERNS: tuple[tuple[Form, str], ...] = (
     (Form.INTEGER, r"0|-?[1-9][0-9]{0,14}|\+[1-9][0-9]{0,5}"),
     (Form.IDENTIFIER, r"[+-]?0[0-9]+|-?[1-9][0-9]{15,}|\+[1-9][0-9]{6,}"),
     (Form.POINT_GROUP, r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}"),
-    (Form.DECIMAL, rf"[+-]?(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+){_POWER}"),
+    (Form.DECIMAL, rf"[+-]?(?:{_WHOLE}(?:\.[0-9]*)?|[1-9][0-9]{{15}}\.[0-9]*|\.[0-9]+){_POWER}"),
     (Form.COMMA_GROUP, "[+-]?[1-9][0-9]{0,2},[0-9]{3}"),
     (Form.DECIMAL_COMMA, f"[+-]?(?:{_WHOLE},[0-9]+|,[0-9]+){_POWER}"),
     (Form.GROUPED_BY_COMMA, r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3}){2,4}(?:\.[0-9]*)?|,[0-9]{3}\.[0-9]*)"),
@@ -99,6 +99,8 @@ def sort_by_form(values: pa.Array) -> Iterator[tuple[Form, pa.Array]]:
         yield Form.TEXT, values
 
 
-def form_of(text: str) -> Form:
-    """The form of one text."""
-    return next(form for form, _ in sort_by_form(pa.array([text], pa.string())))
+def forms_of(texts: Iterable[str]) -> dict[str, Form]:
+    """The form of each text that is not missing."""
+    values = pa.array(set(texts), pa.string())
+    present = values.filter(pc.invert(is_missing(values)))
+    return {text: form for form, group in sort_by_form(present) for text in group.to_pylist()}

@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import pyarrow as pa
-
 from backend.datasets.decide import TEXT, Conversion
-from backend.datasets.forms import Form, form_of, is_missing
+from backend.datasets.forms import Form, forms_of
 from backend.datasets.kinds import kind_of_text
 from backend.datasets.limits import MAX_NAME, verify_columns
 from backend.datasets.tally import Tally
@@ -39,8 +37,9 @@ def numbered_names(count: int) -> list[str]:
 
 def verify_header(cells: Sequence[str], tallies: Mapping[str, Tally], conversions: Sequence[Conversion]) -> None:
     """DatasetUnreadable where the first row looks like one of the rows below it: then a name may be a lost value."""
+    forms = forms_of(cell.strip() for cell in cells)
     verdicts = [
-        _looks_like_value(cell.strip(), tally, conversion)
+        _looks_like_value(cell.strip(), forms.get(cell.strip()), tally, conversion)
         for cell, tally, conversion in zip(cells, tallies.values(), conversions, strict=True)
     ]
     if True in verdicts and False not in verdicts:
@@ -51,11 +50,10 @@ def verify_header(cells: Sequence[str], tallies: Mapping[str, Tally], conversion
         )
 
 
-def _looks_like_value(cell: str, tally: Tally, conversion: Conversion) -> bool | None:
+def _looks_like_value(cell: str, form: Form | None, tally: Tally, conversion: Conversion) -> bool | None:
     """Whether a header's cell could be a value of its column; None where this column cannot tell."""
-    if not tally.present or is_missing(pa.array([cell], pa.string()))[0].as_py():
+    if not tally.present or form is None:
         return None
-    form = form_of(cell)
     if conversion is not TEXT:
         return form in conversion.forms
     if tally.forms[Form.IDENTIFIER] and not tally.forms[Form.TEXT]:

@@ -18,7 +18,7 @@ UTC_DATETIME = pa.timestamp("us", tz="UTC")
 
 # A few words that come back again and again are categories; words that hardly ever repeat are text.
 MOST_CATEGORIES = 200
-ALWAYS_CATEGORIES = 50
+ALWAYS_CATEGORIES = 10
 REPEATED = 2
 
 

@@ -23,19 +23,20 @@ def has_doubtful_quotes(path: Path, delimiter: str) -> bool:
     """
     beside = np.frombuffer(delimiter.encode() + b'"\r\n', dtype=np.uint8)
     count = 0
-    before = b"\n"  # what stands before the first byte may as well be a line's end
+    before = b"\n\n"  # what stands before the first byte may as well be a line's end
     with path.open("rb") as file:
         if file.read(3) != _BYTE_ORDER_MARK:
             file.seek(0)
         while True:
             chunk = file.read(CHUNK)
             window = np.frombuffer(before + chunk + (b"" if chunk else b"\n"), dtype=np.uint8)
-            places = np.flatnonzero(window[1:-1] == _QUOTE) + 1
+            places = np.flatnonzero(window[2:-1] == _QUOTE) + 2
             count += len(places)
             inside = ~np.isin(window[places - 1], beside) & ~np.isin(window[places + 1], beside)
-            after_space = (window[places - 1] == ord(" ")) & (window[places + 1] == _QUOTE)
+            at_space = window[places - 1] == ord(" ")
+            after_space = at_space & ((window[places + 1] == _QUOTE) | np.isin(window[places - 2], beside))
             if (inside | after_space).any():
                 return True
             if not chunk:
                 return count % 2 == 1
-            before = window[-2:].tobytes()
+            before = window[-3:].tobytes()

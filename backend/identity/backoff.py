@@ -17,10 +17,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from backend.database import Table, UtcDateTime, db, now
+from backend.database import Table, db, now
 from backend.errors import TooManyRequests
 from backend.identity.sign_in_tables import KnownPlace, SignInFailures
 from backend.identity.tables import User
@@ -36,10 +36,10 @@ class Pace:
     longest: int
     forgiving: int
 
-    def wait(self, failures: int) -> timedelta:
-        """How long the next attempt has to wait: 1 second, then twice as long after each failure."""
+    def wait(self, failures: int) -> timedelta | None:
+        """How long the next attempt has to wait: not at all, then 1 second, then twice as long after each failure."""
         over = failures - self.free
-        return timedelta(seconds=0 if over < 0 else min(self.longest, 2 ** min(over, 30)))
+        return None if over < 0 else timedelta(seconds=min(self.longest, 2 ** min(over, 30)))
 
 
 # From one network on one account: 10 guesses at once, then some 100 a day.
@@ -54,7 +54,7 @@ class Attempt:
 
     place: str
     began_at: datetime
-    waits: Mapping[str, datetime]
+    waits: Mapping[str, datetime | None]
     own: str
 
 
@@ -128,14 +128,14 @@ def _count(connection: Connection, place: str, own: str, paces: Mapping[str, Pac
     return Attempt(place, moment, waits, own)
 
 
-def _count_one(connection: Connection, key: str, pace: Pace, moment: datetime) -> datetime:
+def _count_one(connection: Connection, key: str, pace: Pace, moment: datetime) -> datetime | None:
     """One more failure under the key; until when the next attempt has to wait. TooManyRequests where this one comes too soon."""
-    fresh = _insert(connection, SignInFailures).values(key=key, failures=0, counted_at=moment, blocked_until=moment)
+    fresh = _insert(connection, SignInFailures).values(key=key, failures=0, counted_at=moment)
     # Makes the row or takes its lock, so that the numbers stay as they are read until this transaction ends.
     held = fresh.on_conflict_do_update(index_elements=["key"], set_={"key": key})
     columns = (SignInFailures.failures, SignInFailures.counted_at, SignInFailures.blocked_until)
     row = connection.execute(held.returning(*columns)).one()
-    if row.blocked_until > moment:
+    if row.blocked_until is not None and row.blocked_until > moment:
         seconds = math.ceil((row.blocked_until - moment).total_seconds())
         raise TooManyRequests(
             f"Too many attempts to sign in have failed. Try again in {seconds} seconds.", retry_after=seconds
@@ -143,7 +143,8 @@ def _count_one(connection: Connection, key: str, pace: Pace, moment: datetime) -
     forgotten = max(0, int((moment - row.counted_at).total_seconds() // pace.forgiving))
     failures = max(0, row.failures - forgotten) + 1
     counted_at = moment if forgotten >= row.failures else row.counted_at + timedelta(seconds=forgotten * pace.forgiving)
-    blocked_until = moment + pace.wait(failures)
+    wait = pace.wait(failures)
+    blocked_until = None if wait is None else moment + wait
     changed = {"failures": failures, "counted_at": counted_at, "blocked_until": blocked_until}
     connection.execute(update(SignInFailures).where(SignInFailures.key == key).values(changed))
     return blocked_until
@@ -155,7 +156,7 @@ def _give_back(connection: Connection, attempt: Attempt) -> None:
         mine = SignInFailures.blocked_until == until  # else another attempt failed meanwhile, and its wait stands
         changed = {
             "failures": case((rest > 0, rest), else_=0),
-            "blocked_until": case((mine, literal(attempt.began_at, UtcDateTime())), else_=SignInFailures.blocked_until),
+            "blocked_until": case((mine, null()), else_=SignInFailures.blocked_until),
         }
         connection.execute(update(SignInFailures).where(SignInFailures.key == key).values(changed))
 

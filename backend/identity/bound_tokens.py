@@ -21,6 +21,8 @@ AUDIENCE = "signet-subscribers"  # another one than people's tokens have, and an
 
 _ALGORITHMS = ["ES256"]
 _LEEWAY_SECONDS = 5
+# What the library says of a token that is not good, and what a claim of another kind than ours leads to.
+_FAULTS = (JoseError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def verify_bound_token(keys: SigningKeys, issuer: str, token: str) -> BoundToken
         read = jwt.decode(token, lambda signed: _key_of(keys, signed.headers()), algorithms=_ALGORITHMS)
         _rules(issuer).validate(read.claims)
         return _understood(read)
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+    except _FAULTS as error:
         raise InvalidToken("The token is expired or not valid.", cause=repr(error)) from error
 
 

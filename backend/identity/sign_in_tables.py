@@ -16,7 +16,7 @@ class SignInFailures(Table):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     failures: Mapped[int]
     counted_at: Mapped[datetime] = mapped_column(index=True)
-    blocked_until: Mapped[datetime]
+    blocked_until: Mapped[datetime | None]
 
 
 class KnownPlace(Table):

@@ -123,7 +123,8 @@ def verify_alias(alias: str) -> None:
 def run_url(settings: Settings, row: ModelVersion) -> str:
     """The page of the version's run in MLflow, which listens on loopback."""
     experiment = row.artifact_path.partition("/")[0]
-    return f"{settings.mlflow}/#/experiments/{experiment}/runs/{row.run_id}"
+    # Without the query MLflow draws its pages for language models around the run.
+    return f"{settings.mlflow}/#/experiments/{experiment}/runs/{row.run_id}?workflowType=machine_learning"
 
 
 def _model(settings: Settings, name: str, rows: Iterable[ModelVersion], aliases: Aliases) -> Model:

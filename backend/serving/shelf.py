@@ -89,14 +89,25 @@ class Shelf:
     def refresh(self) -> None:
         """Ask MLflow and follow; while MLflow is away, what was known stays."""
         with self._refreshing:
-            self._aliases = self._ask()
-            self._asked_at = time.monotonic()
-            named = [(m, alias, number) for m, aliases in self._aliases.items() for alias, number in aliases.items()]
-            known = {(model, alias) for model, alias, _ in named}
-            self._served = {name: served for name, served in self._served.items() if name in known}
-            for model, alias, number in named:
-                self._follow(model, alias, number)
-            self.is_ready = True
+            self._follow_all()
+
+    def _refresh_since(self, moment: float) -> None:
+        """Know what MLflow said after that moment: many who wait are told by one answer."""
+        with self._refreshing:
+            if self._asked_at < moment:
+                self._stopping.wait(max(0.0, self._asked_at + _SECONDS_BETWEEN_QUESTIONS - time.monotonic()))
+                self._follow_all()
+
+    def _follow_all(self) -> None:
+        asked_at = time.monotonic()
+        self._aliases = self._ask()
+        self._asked_at = asked_at
+        named = [(m, alias, number) for m, aliases in self._aliases.items() for alias, number in aliases.items()]
+        known = {(model, alias) for model, alias, _ in named}
+        self._served = {name: served for name, served in self._served.items() if name in known}
+        for model, alias, number in named:
+            self._follow(model, alias, number)
+        self.is_ready = True
 
     def standings(self) -> list[Standing]:
         """How each alias stands, for people who look after the platform."""
@@ -125,8 +136,8 @@ class Shelf:
 
     def _serve(self, model: str, alias: str) -> ServedModel:
         """Load what an alias names that was not asked for so far."""
-        if alias not in self._aliases.get(model, {}) and time.monotonic() - self._asked_at > _SECONDS_BETWEEN_QUESTIONS:
-            self.refresh()
+        if alias not in self._aliases.get(model, {}):
+            self._refresh_since(time.monotonic())
         number = self._aliases.get(model, {}).get(alias)
         if number is None:
             raise NotReady(self.problem) if self.problem else NotFound(_UNKNOWN.format(model=model, alias=alias))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import EnrolmentToken
 
 from frontend.components import times
 from frontend.components.download import download
 from frontend.settings import load_settings
+from signet_client.types import EnrolmentToken
 
 # The token goes through a builtin of the shell and standard input, so that no list of processes shows it.
 LINES = """\

@@ -9,9 +9,9 @@ from datetime import datetime
 import altair as alt
 import pandas as pd
 import streamlit as st
-from signet_client.types import Certificate
 
 from frontend.components import times, words
+from signet_client.types import Certificate
 
 MONTHS = 12
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
-from signet_client.types import Event
 
 from frontend.components import times, vocabulary
+from signet_client.types import Event
 
 LONGEST = 300
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import altair as alt
 import pandas as pd
 import streamlit as st
+
 from signet_client.types import Plot
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart

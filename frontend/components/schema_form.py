@@ -60,39 +60,39 @@ def _without_null(schema: Schema) -> dict[str, Any]:
 
 def _choice(label: str, schema: Schema, default: object, key: str, about: str | None, hint: str) -> object:
     options = [*schema.get("enum", schema.get("examples", []))]
-    index = options.index(default) if default in options else None
-    return st.selectbox(
-        label, options, index=index, key=key, help=about, accept_new_options="enum" not in schema, placeholder=hint
-    )
+    _begin_with(key, default if default in options else None)
+    free = "enum" not in schema
+    return st.selectbox(label, options, index=None, key=key, help=about, accept_new_options=free, placeholder=hint)
 
 
 def _yes_no(label: str, default: object, key: str, about: str | None, hint: str) -> object:
-    options = [True, False]
-    index = options.index(default) if isinstance(default, bool) else None
+    _begin_with(key, default if isinstance(default, bool) else None)
+    words = {True: "Yes", False: "No"}
     return st.selectbox(
-        label,
-        options,
-        index=index,
-        key=key,
-        help=about,
-        format_func=lambda value: "Yes" if value else "No",
-        placeholder=hint,
+        label, list(words), index=None, key=key, help=about, format_func=words.__getitem__, placeholder=hint
     )
 
 
 def _number(label: str, schema: Schema, default: object, key: str, about: str | None, empty: str) -> object:
     # Streamlit wants value, bounds and step all whole or all not.
     cast = int if schema.get("type") == "integer" else float
-    value = cast(default) if isinstance(default, int | float) and not isinstance(default, bool) else None
+    known = isinstance(default, int | float) and not isinstance(default, bool)
+    _begin_with(key, cast(default) if known else None)  # type: ignore[arg-type,call-overload]
     choices: dict[str, Any] = {
         "min_value": _bound(schema, "minimum", cast),
         "max_value": _bound(schema, "maximum", cast),
-        "value": value,
+        "value": None,
         "step": 1 if cast is int else None,
         "format": "%d" if cast is int else "%g",
     }
     given: object = st.number_input(label, key=key, help=about, placeholder=empty, **choices)
     return given
+
+
+def _begin_with(key: str, value: object) -> None:
+    """What the input shows at first; given as its own default, it could never be cleared."""
+    if key not in st.session_state:
+        st.session_state[key] = value
 
 
 def _bound(schema: Schema, name: str, cast: type[int] | type[float]) -> int | float | None:

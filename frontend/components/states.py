@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
-from signet_client import Forbidden, Invalid, RateLimited, SignetError, Unauthenticated, Unreachable
 
 from frontend import session
 from frontend.components.links import link
+from signet_client import Forbidden, Invalid, RateLimited, SignetError, Unauthenticated, Unreachable
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+
 from signet_client.types import Subscriber, Terms
 
 EVERY_MODEL = "*"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from frontend.components.words import size
 from frontend.settings import load_settings
 
 
@@ -20,7 +19,7 @@ _component = st.components.v2.component("signet_upload", html=_read(".html"), cs
 
 def upload(options: Mapping[str, str]) -> str | None:
     """Draw the drop zone; the id of the new dataset in the run after its upload, else None."""
-    limit = load_settings().max_upload_mb * 1024 * 1024
-    data = {"max_bytes": limit, "limit": size(limit), "options": dict(options)}
+    limit = load_settings().max_upload_mb
+    data = {"max_bytes": limit * 1024 * 1024, "limit": f"{limit} MB", "options": dict(options)}
     result = _component(key="upload", data=data, on_uploaded_change=lambda: None)
     return result.get("uploaded") or None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Person
 
 from frontend import session
 from frontend.components import states, vocabulary
 from frontend.components.proof import refusal
 from frontend.views import second_factor
+from signet_client.types import Person
 
 SHORTEST, LONGEST = 12, 128
 WRONG = "The present password is wrong."

@@ -6,11 +6,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import streamlit as st
-from signet_client.types import Event, Verdict
 
 from frontend import session
 from frontend.components import journal, states, times, vocabulary, words
 from frontend.components.download import download
+from signet_client.types import Event, Verdict
 
 AT_ONCE, MORE, MOST = 100, 300, 1000
 

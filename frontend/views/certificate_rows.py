@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
-from signet_client.types import Certificate, Issued, MadeKey, Subscriber
 
 from frontend import session
 from frontend.components import links, once, states, times, vocabulary
 from frontend.components.download import download
+from signet_client.types import Certificate, Issued, MadeKey, Subscriber
 
 OWN, MADE = "A signing request of the service", "A key made here"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Certificate, Subscriber
 
 from frontend import session
 from frontend.components import expiry, links, lists, revocations, states, times, vocabulary, words
 from frontend.components.confirm import confirm
 from frontend.views import certificate_rows
+from signet_client.types import Certificate, Subscriber
 
 YEAR_DAYS = 366
 SOON = {"7": "7 days", "30": "30 days", "90": "90 days"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Column, Dataset
 
 from frontend import session
 from frontend.components import links, lists, states, times, words
 from frontend.components.confirm import confirm
 from frontend.components.upload import upload
+from signet_client.types import Column, Dataset
 
 
 def show() -> None:
@@ -27,7 +27,7 @@ def _overview() -> None:
     if not found:
         states.empty("No tables yet. Upload a CSV, Parquet or Excel file to begin.")
         return
-    st.subheader(words.count(len(found), "dataset"), anchor=False)
+    st.header(words.count(len(found), "dataset"), anchor=False)
     lists.rows(found, _row, key="datasets")
 
 

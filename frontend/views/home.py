@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Job, Model
 
 from frontend import session
 from frontend.components import links, lists, states
 from frontend.views import jobs, models
+from signet_client.types import Job, Model
 
 RECENT = 5
 
@@ -21,11 +21,11 @@ def show() -> None:
         _first_steps(known, recent)
     left, right = st.columns(2, gap="large") if session.may("jobs:read") else (st.container(), None)
     with left:
-        st.subheader("Models", anchor=False)
+        st.header("Models", anchor=False)
         _models(known)
     if right is not None:
         with right:
-            st.subheader("Recent training", anchor=False)
+            st.header("Recent training", anchor=False)
             _jobs(recent)
 
 
@@ -36,7 +36,7 @@ def _first_steps(known: list[Model], recent: list[Job]) -> None:
         return
     has_data = bool(session.api().datasets.list())
     with st.container(border=True, key="first_steps"):
-        st.subheader("First steps", anchor=False)
+        st.header("First steps", anchor=False)
         steps = [
             (has_data, "datasets", "Upload a table", "CSV, Parquet or Excel: one row a case, one column a fact."),
             (False, "train", "Train a model", "Choose the column to predict; everything else has good defaults."),

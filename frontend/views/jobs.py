@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client import NotFound
-from signet_client.types import FINAL_STATES, Job, Plot
 
 from frontend import session
 from frontend.components import links, lists, metrics, plots, states, times, words
 from frontend.components.confirm import confirm
+from signet_client import NotFound
+from signet_client.types import FINAL_STATES, Job, Plot
 
 EVERY_SECONDS = 1.0
 

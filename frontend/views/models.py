@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
-from signet_client.types import Model, ModelVersion
 
 from frontend import session
 from frontend.components import links, lists, metrics, states, times, words
 from frontend.components.confirm import confirm
+from signet_client.types import Model, ModelVersion
 
 CHAMPION = "champion"
 

@@ -8,13 +8,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import streamlit as st
-from signet_client.types import Model, Prediction, Value
 
 from frontend import session
 from frontend.components import links, states, words
 from frontend.components.schema_form import form_value, in_rows, may_be_empty
 from frontend.settings import load_settings
 from frontend.views.models import champion
+from signet_client.types import Model, Prediction, Value
 
 ANSWERING = "answering"
 
@@ -31,7 +31,7 @@ def show() -> None:
     with right:
         version = _version(model)
     with states.loading(300):
-        schema = session.api().models.schema(model["name"])
+        schema = session.api().models.schema(model["name"], version=version)
     asked = _form(model["name"], schema)
     if asked is not None:
         _answer(model["name"], version, asked)

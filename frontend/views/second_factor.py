@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import streamlit as st
-from signet_client import Conflict
-from signet_client.types import NewSecondFactor, Person
 
 from frontend import session
 from frontend.components import once, states
 from frontend.components.proof import refusal
+from signet_client import Conflict
+from signet_client.types import NewSecondFactor, Person
 
 PENDING = "factor_begun"
 WRONG = "The password or the code is wrong. A code works once, and only for half a minute."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import streamlit as st
-from signet_client.types import Subscriber, TermsChange
 
 from frontend import session
 from frontend.components import journal, links, lists, once, states, times, vocabulary, words
@@ -13,6 +12,7 @@ from frontend.components.confirm import confirm
 from frontend.components.enrolling import show_token
 from frontend.components.subscriber_form import terms
 from frontend.views import certificate_rows
+from signet_client.types import Subscriber, TermsChange
 
 
 def show(subscriber_id: str) -> None:

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import streamlit as st
-from signet_client.types import Certificate, Subscriber
 
 from frontend import session
 from frontend.components import links, lists, states, times, vocabulary, words
 from frontend.components.subscriber_form import EVERY_MODEL, terms
 from frontend.views import certificate_rows, subscriber
+from signet_client.types import Certificate, Subscriber
 
 Valid = dict[str | None, list[Certificate]]
 

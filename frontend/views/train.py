@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import streamlit as st
-from signet_client.types import Algorithm, Column, Dataset, Task
 
 from frontend import session
 from frontend.components import links, lists, states, words
 from frontend.components.schema_form import form_value, in_rows
+from signet_client.types import Algorithm, Column, Dataset, Task
 
 LIKELY_TARGETS = (
     "target",

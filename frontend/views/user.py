@@ -6,12 +6,12 @@ from functools import partial
 from typing import cast
 
 import streamlit as st
-from signet_client.types import Role, User
 
 from frontend import session
 from frontend.components import links, once, states, times, vocabulary
 from frontend.components.confirm import confirm
 from frontend.components.passwords import new_password, show_password
+from signet_client.types import Role, User
 
 
 def show(user_id: str) -> None:

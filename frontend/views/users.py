@@ -6,12 +6,12 @@ from functools import partial
 from typing import cast
 
 import streamlit as st
-from signet_client.types import Role, RolePermissions, User
 
 from frontend import session
 from frontend.components import links, lists, once, states, times, vocabulary, words
 from frontend.components.passwords import new_password, show_password
 from frontend.views import user
+from signet_client.types import Role, RolePermissions, User
 
 
 def show() -> None:

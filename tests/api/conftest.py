@@ -26,13 +26,6 @@ from tests.certifying import der_of, new_key, signing_request
 from tests.trained import make_job, make_result
 
 
-@pytest.fixture
-def app(app: Flask) -> Flask:
-    """Every table, those that no revision makes yet too."""
-    db.create_all()
-    return app
-
-
 class Registered:
     """Registers versions without a training and without MLflow."""
 

@@ -33,6 +33,17 @@ def test_the_schema_of_a_row_takes_the_example_and_refuses_others(expert: Person
     assert not schema.is_valid(EXAMPLE | {"size": None})
 
 
+def test_the_schema_of_another_version_can_be_asked_for(expert: Person, registered: Registered) -> None:
+    registered("bugs", "multiclass")
+    registered("bugs", "regression", version=2, alias="challenger")
+    assert expert.get("/v1/models/bugs/schema?version=2").status_code == 200
+    champion, challenger = (
+        expert.get(f"/v1/models/bugs/openapi.json?alias={alias}").get_json()["info"]["version"]
+        for alias in ("champion", "challenger")
+    )
+    assert (champion, challenger) == ("1", "2")
+
+
 def test_a_model_has_a_valid_document_of_its_own(expert: Person, registered: Registered) -> None:
     registered("bugs", "multiclass")
     document = expert.get("/v1/models/bugs/openapi.json").get_json()

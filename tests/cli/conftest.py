@@ -10,7 +10,6 @@ from flask import Flask
 from backend.__main__ import program
 from backend.app import create_storage
 from backend.cli.context import Context
-from backend.database import db
 from backend.settings import Settings
 
 
@@ -37,13 +36,6 @@ class Terminal:
 def unprepared(settings: Settings) -> Terminal:
     """A home that was never set up."""
     return Terminal(lambda: settings)
-
-
-@pytest.fixture
-def app(app: Flask) -> Flask:
-    """Every table, those that no revision makes yet too."""
-    db.create_all()
-    return app
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
+
 from signet_client import Signet, Tokens
 
 Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+
 import signet_client as sc
 from signet_client import Signet
-
 from tests.client.scripted import Script, problem
 
 OK: dict[str, Any] = {"items": [], "rows": [], "plots": [], "id": "1", "recovery_codes": []}

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-import signet_client as sc
 
+import signet_client as sc
 from tests.client.scripted import Script, problem
 
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+
 import signet_client as sc
 from signet_client import Signet, Tokens
-
 from tests.client.scripted import Script, problem, token_answer
 
 

@@ -21,6 +21,7 @@ Column = Callable[..., tuple[str, list[Any], list[str]]]
         (["1", "2.5"], "number", [1.0, 2.5]),
         (["-0", "+.5", "1.", "1e-7", "1E+05", "-1.5e300"], "number", [-0.0, 0.5, 1.0, 1e-7, 1e5, -1.5e300]),
         (["0.1234567890123456789", "2"], "number", [0.1234567890123456789, 2.0]),
+        (["9007199254740992.0", "1"], "number", [9007199254740992.0, 1.0]),
         (["  12", "7  ", "\t3"], "integer", [12, 7, 3]),
         (["true", "False", "TRUE"], "boolean", [True, False, True]),
         (["yes", "no", "yes"], "category", ["yes", "no", "yes"]),
@@ -92,7 +93,9 @@ def test_few_words_are_categories_and_many_are_text(read: Reader) -> None:
     def kind(different: int, rows: int) -> str:
         return read("w,n\n" + "".join(f"v{i % different},1\n" for i in range(rows))).kinds["w"]
 
-    assert kind(50, 50) == "category"
+    assert kind(10, 10) == "category"
+    assert kind(11, 21) == "text"
+    assert kind(11, 22) == "category"
     assert kind(51, 51) == "text"
     assert kind(51, 101) == "text"
     assert kind(51, 102) == "category"

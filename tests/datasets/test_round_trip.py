@@ -13,13 +13,15 @@ from backend.datasets.forms import MISSING
 from backend.errors import SignetError
 from tests.datasets.conftest import Reader
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 MISSING_WORDS = set(MISSING.to_pylist())
 
 numbers = st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x != int(x) or abs(x) >= 2**53)
 whole = st.integers(-(10**15) + 1, 10**15 - 1)
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-texts = st.text(letters, min_size=1, max_size=30).map(lambda text: f"<{text}>")
+texts = st.text(letters, min_size=1, max_size=30).map(lambda text: f"[{text}]")
 
 
 def _write(rows: list[list[str]], delimiter: str, line_end: str, quoting: int) -> str:
@@ -75,6 +77,20 @@ def test_no_value_changes_unless_it_is_read_as_a_number_or_date(read: Reader, wo
             assert word.strip() in MISSING_WORDS or made.notes
         elif isinstance(value, float | int) and not isinstance(value, bool) and not made.notes:
             assert math.isclose(value, float(word))
+
+
+@QUICK
+@given(st.text(st.sampled_from('ab,"\n\r '), min_size=1, max_size=40))
+def test_quotes_are_read_as_a_strict_reader_reads_them(read: Reader, text: str) -> None:
+    made = None
+    with contextlib.suppress(SignetError):
+        made = read(f"h,i\n{text}", delimiter=",", header=True)
+    rows = csv.reader(io.StringIO(f"h,i\n{text}", newline=""), strict=True, skipinitialspace=True)
+    with contextlib.suppress(csv.Error):
+        strict = [[cell.strip() or None for cell in row] for row in rows]
+        if made is not None:
+            read_rows = zip(*(made.values(name) for name in made.names), strict=True)
+            assert list(map(list, read_rows)) == [row for row in strict[1:] if any(row)]
 
 
 @QUICK

@@ -68,6 +68,7 @@ UNREADABLE = [
     ("a quote that never closes", 'a,b\n1,x\n2,"y\n3,z\n', "opened in the row that begins at line 3"),
     ("a quote that closes in a later row", 'a,b\n1,"x\n2,y\n3,"z\n4,w\n', "row that begins at line 2"),
     ("a value that goes on after its quotes", 'a,b\n1,"x"y\n', "line 2"),
+    ("a value that goes on after a line break in quotes", 'a,b\n"\n"x,1\n', "closing double quote"),
     ("a zero byte", "a,b\n1,2\n3,\x004\n", "line 3 holds a zero byte"),
     ("a very long name", f"{'n' * 300},b\n1,2\n", "column 1 is longer"),
 ]

@@ -54,6 +54,7 @@ class Platform:
     process: subprocess.Popen[str] = field(init=False, repr=False)
     reader: threading.Thread = field(init=False, repr=False)
     lines: list[str] = field(default_factory=list, repr=False)
+    clients: list[httpx.Client] = field(default_factory=list, repr=False)
 
     @property
     def api_url(self) -> str:
@@ -105,6 +106,7 @@ class Platform:
 
     def stop(self) -> None:
         """What Ctrl-C does."""
+        self._hang_up()
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(timeout=40)
@@ -114,9 +116,16 @@ class Platform:
         self.reader.join()
 
     def kill(self) -> None:
-        """What a power cut does to processes: all of them, at once, without a word."""
-        for process in self.processes():
-            process.kill()
+        """What a power cut does to processes: all of them, without a word; one born meanwhile too."""
+        self._hang_up()
+
+        def killed() -> bool:
+            left = self.processes()
+            for process in left:
+                process.kill()
+            return not left
+
+        wait_for(killed, seconds=20, what="every process is gone")
         self.process.wait(timeout=20)
         self.reader.join()
 
@@ -136,10 +145,15 @@ class Platform:
         """A caller who is signed in, over real TLS that trusts `ca.pem` only."""
         context = ssl.create_default_context(cafile=str(self.home / "certs" / "ca.pem"))
         client = httpx.Client(base_url=self.api_url, verify=context, timeout=60)
+        self.clients.append(client)
         answer = client.post("/login", json={"username": username, "password": password or self.password})
         assert answer.status_code == 200, answer.text
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return client
+
+    def _hang_up(self) -> None:
+        while self.clients:
+            self.clients.pop().close()
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -90,9 +90,15 @@ def test_from_a_file_to_a_prediction(new_page: Callable[[], Page], platform: Pla
     expect(page.get_by_role("combobox", name="Column to predict")).to_have_value("rentals", timeout=WAIT)
     page.get_by_role("button", name="Start training").click()
     page.get_by_role("link", name="Try the model").click(timeout=3 * WAIT)
-    page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_test_id("stMetricValue")).to_contain_text(re.compile(r"\d"), timeout=WAIT)
+    ask = page.get_by_test_id("stFormSubmitButton").get_by_role("button")
+    ask.click()
+    expect(page.get_by_test_id("stMetricValue")).to_have_count(1, timeout=WAIT)
+    expect(page.get_by_test_id("stMetricValue")).to_contain_text(re.compile(r"\d"))
     assert time.monotonic() - started < 180
+    page.get_by_label("temperature", exact=True).fill("")
+    ask.click()
+    page.get_by_text("The same from a program").click()
+    expect(page.get_by_test_id("stCode")).to_contain_text('"temperature": null', timeout=WAIT)
 
 
 def test_a_bad_file_is_explained_where_it_was_dropped(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from signet_client import Signet
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -15,6 +14,7 @@ from frontend import authenticator, session
 from frontend.access import PAGES
 from frontend.sessions import SESSIONS
 from frontend.settings import Settings
+from signet_client import Signet
 from tests.frontend.stub import PASSWORD, StubPlatform
 
 MAIN = Path(authenticator.__file__).with_name("main.py")

@@ -73,7 +73,7 @@ SCHEMA = {
     },
     "required": ["pclass", "sex", "age", "alone", "boarded"],
     "additionalProperties": False,
-    "examples": [{"pclass": 3, "sex": "male", "age": None, "alone": True, "boarded": "1912-04-10"}],
+    "examples": [{"pclass": 3, "sex": "male", "age": 22.0, "alone": True, "boarded": "1912-04-10"}],
 }
 HYPERPARAMETERS = {
     "properties": {

@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from signet_client import Signet
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -21,6 +20,7 @@ from frontend.cookie import NAME
 from frontend.guard import Guard, Headers
 from frontend.relay import Relay
 from frontend.sessions import SESSIONS, digest
+from signet_client import Signet
 from tests.frontend.stub import PASSWORD, StubPlatform
 
 ORIGIN = "https://ui.test"

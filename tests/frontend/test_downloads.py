@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
-from signet_client import Signet
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -17,6 +16,7 @@ from frontend.cookie import NAME
 from frontend.guard import Guard, Headers
 from frontend.sessions import SESSIONS
 from frontend.settings import Settings
+from signet_client import Signet
 from tests.frontend.stub import PASSWORD, StubPlatform, problem
 from tests.frontend.stub_people import KEY_FILE
 from tests.frontend.test_addresses import FOREIGN, ORIGIN, OURS, InProcess

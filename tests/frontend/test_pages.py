@@ -217,6 +217,7 @@ def test_predict_by_the_form_of_the_schema(as_role: As, stub: StubPlatform) -> N
     browser = as_role("manager")
     tab = browser.open("predict")
     assert tab.number_input(key="in_titanic_pclass").value == 3
+    tab.number_input(key="in_titanic_age").set_value(None)
     tab.selectbox(key="in_titanic_sex").set_value("female")
     tab.button(key="ask_titanic").click().run()
     asked = stub.bodies[stub.calls.index(("POST", "/v1/models/titanic/predict"))]["features"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from signet_client import Signet
 
 from frontend.sessions import CODE_SECONDS, IDLE_SECONDS, LIFE_SECONDS, Sessions
+from signet_client import Signet
 
 PERSON: Any = {"id": "1", "username": "ann", "role": "expert", "permissions": []}
 NOBODY = Signet(

@@ -40,13 +40,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@pytest.fixture
-def app(app: Flask) -> Flask:
-    """Every table, those that no revision makes yet too."""
-    db.create_all()
-    return app
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def storage(request: pytest.FixtureRequest, settings: Settings, authority: Authority) -> Iterator[Flask]:
     """Each of the two databases, empty, without the rest of the platform; its context is active."""

@@ -41,7 +41,8 @@ def test_models_are_listed_with_versions_and_aliases(settings: Settings, model: 
     version = catalog.get_version(settings, model, "1")
     assert version == found.versions[1]
     assert version.signature["example"] == EXAMPLE
-    assert version.run_url == f"{settings.mlflow}/#/experiments/0/runs/{version.run_id}"
+    page = f"{settings.mlflow}/#/experiments/0/runs/{version.run_id}"
+    assert version.run_url == f"{page}?workflowType=machine_learning"
     assert len(version.digest) == 64
 
 

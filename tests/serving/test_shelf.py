@@ -331,3 +331,14 @@ def test_the_aliases_are_kept_for_the_next_start(
     assert bundle_folder(settings, Manifest.from_json(recorded.manifest)).is_dir()
     (settings.data / "models" / "aliases.json").write_text("{damaged")
     assert read_known_aliases(settings) == {}
+
+
+def test_a_model_is_found_as_soon_as_it_is_registered(shelf: Shelf, registered: Register, model_name: str) -> None:
+    """A job says `succeeded`, and the next request is for its model: a moment after the shelf has asked for others."""
+    recorded = registered()
+    aliases = MlflowRest.aliases
+    answers = [{}, {model_name: {"champion": recorded.version}}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MlflowRest, "aliases", lambda rest: answers.pop(0) if answers else aliases(rest))
+        shelf.refresh()
+        assert shelf.get(model_name).version == str(recorded.version)

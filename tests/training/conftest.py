@@ -37,10 +37,10 @@ def flowers(rows: int = 200) -> pa.Table:
 @pytest.fixture
 def storage(settings: Settings) -> Iterator[Flask]:
     """A fresh database that nothing else knows."""
-    yield from _storage(settings)
+    yield from open_storage(settings)
 
 
-def _storage(settings: Settings) -> Iterator[Flask]:
+def open_storage(settings: Settings) -> Iterator[Flask]:
     upgrade(settings)
     app = create_storage(settings)
     yield app
@@ -58,7 +58,7 @@ def transaction(storage: Flask) -> Transaction:
 def any_database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Transaction]:
     """`transaction` on each database that the platform runs on."""
     url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    storage = _storage(settings.model_copy(update={"database_url": url}))
+    storage = open_storage(settings.model_copy(update={"database_url": url}))
     yield transactions(next(storage))
     next(storage, None)
 

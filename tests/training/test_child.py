@@ -168,7 +168,9 @@ def test_it_does_not_start_for_a_worker_that_is_gone(tmp_path: Path, spec: Spec)
 
 def test_it_knows_no_database_mlflow_or_flask() -> None:
     unknown = ("mlflow", "sqlalchemy", "flask", "httpx")
-    listing = f"import sys, backend.training.child, backend.training.train; print([m for m in {unknown} if m in sys.modules])"
+    listing = (
+        f"import sys, backend.training.child, backend.training.train; print([m for m in {unknown} if m in sys.modules])"
+    )
 
     done = subprocess.run([sys.executable, "-c", listing], cwd=REPOSITORY, capture_output=True, check=True)
 

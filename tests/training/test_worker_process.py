@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from backend.registry.tables import ModelVersion
 from backend.settings import REPOSITORY, Settings
 from backend.training.jobs import cancel_job, get_plots
 from backend.training.tables import Job
-from tests.training.conftest import Transaction, add_job, row
+from tests.training.conftest import Transaction, add_job, open_storage, row, transactions
 
 # Learns for minutes, unless it is stopped.
 ENDLESS = {"n_estimators": 100_000, "early_stopping_rounds": 100_000, "learning_rate": 1e-6}
@@ -51,6 +52,25 @@ def workers(settings: Settings, transaction: Transaction) -> Iterator[Workers]:
     running = Workers(settings.home)
     yield running
     running.stop()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A home with a worker, for tests that leave it as they found it."""
+
+    settings: Settings
+    transaction: Transaction
+    worker: subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    settings = Settings(home=tmp_path_factory.mktemp("shared"), training_threads=1)
+    storages = open_storage(settings)
+    running = Workers(settings.home)
+    yield Shared(settings, transactions(next(storages)), running.start())
+    running.stop()
+    next(storages, None)
 
 
 def eventually(found: Callable[[], Any], seconds: float = 100) -> Any:
@@ -97,13 +117,10 @@ def versions(transaction: Transaction) -> list[str]:
         return list(db.session.scalars(select(ModelVersion.job_id)))
 
 
-def test_jobs_are_trained_logged_and_registered_in_order(
-    settings: Settings, transaction: Transaction, workers: Workers
-) -> None:
-    jobs = [queue(settings, transaction, {"n_estimators": trees}) for trees in (5, 10)]
-    workers.start()
+def test_jobs_are_trained_logged_and_registered_in_order(shared: Shared) -> None:
+    jobs = [queue(shared.settings, shared.transaction, {"n_estimators": trees}) for trees in (5, 10)]
 
-    done = [eventually(lambda j=job_id: ended(transaction, j)) for job_id in jobs]
+    done = [eventually(lambda j=job_id: ended(shared.transaction, j)) for job_id in jobs]
 
     assert [(job.state, job.model_version, job.progress, job.step) for job in done] == [
         ("succeeded", "1", 1.0, "done"),
@@ -113,9 +130,45 @@ def test_jobs_are_trained_logged_and_registered_in_order(
     assert done[0].task == "binary"
     assert done[0].metrics["roc_auc"] > 0.7
     assert done[0].metrics["train_rows"] + done[0].metrics["test_rows"] == 200
-    with transaction():
+    with shared.transaction():
         assert {plot["name"] for plot in get_plots(jobs[0])} >= {"roc", "confusion_matrix", "feature_importance"}
-    eventually(lambda: not list((settings.data / "jobs").iterdir()), 5)
+    eventually(lambda: not list((shared.settings.data / "jobs").iterdir()), 5)
+
+
+def test_training_that_is_killed_is_tried_three_times(shared: Shared) -> None:
+    job_id = queue(shared.settings, shared.transaction, ENDLESS)
+    killed: set[int] = set()
+
+    def another() -> psutil.Process | None:
+        training = training_of(shared.worker)
+        return training if training and training.pid not in killed else None
+
+    for _ in range(3):
+        training = eventually(another)
+        killed.add(training.pid)
+        os.kill(training.pid, signal.SIGKILL)
+
+    job = eventually(lambda: ended(shared.transaction, job_id))
+
+    assert (job.state, job.attempts) == ("failed", 3)
+    assert job.error.startswith("Training crashed 3 times: the system ended it")
+    assert shared.worker.poll() is None
+
+
+def test_a_cancelled_training_is_gone_within_two_seconds(shared: Shared) -> None:
+    job_id = queue(shared.settings, shared.transaction, ENDLESS)
+    eventually(lambda: is_fitting(shared.transaction, job_id))
+    training = eventually(lambda: training_of(shared.worker))
+
+    with shared.transaction():
+        cancel_job(job_id)
+    began = time.monotonic()
+    job = eventually(lambda: ended(shared.transaction, job_id), 5)
+    eventually(lambda: is_gone(training), 5)
+
+    assert time.monotonic() - began < 2
+    assert (job.state, job.step) == ("cancelled", "cancelled")
+    eventually(lambda: not list((shared.settings.data / "jobs").iterdir()), 5)
 
 
 def test_a_killed_worker_takes_its_training_along_and_the_job_is_registered_once(
@@ -138,45 +191,6 @@ def test_a_killed_worker_takes_its_training_along_and_the_job_is_registered_once
     assert (settings.home / "runs").read_text("utf-8").split() == [job_id]
 
 
-def test_training_that_is_killed_is_tried_three_times(
-    settings: Settings, transaction: Transaction, workers: Workers
-) -> None:
-    job_id = queue(settings, transaction, ENDLESS)
-    worker = workers.start()
-    killed: set[int] = set()
-    for _ in range(3):
-        training = eventually(
-            lambda: (t := training_of(worker)) if (t := training_of(worker)) and t.pid not in killed else None
-        )
-        killed.add(training.pid)
-        os.kill(training.pid, signal.SIGKILL)
-
-    job = eventually(lambda: ended(transaction, job_id))
-
-    assert (job.state, job.attempts) == ("failed", 3)
-    assert job.error.startswith("Training crashed 3 times: the system ended it")
-    assert worker.poll() is None
-
-
-def test_a_cancelled_training_is_gone_within_two_seconds(
-    settings: Settings, transaction: Transaction, workers: Workers
-) -> None:
-    job_id = queue(settings, transaction, ENDLESS)
-    worker = workers.start()
-    eventually(lambda: is_fitting(transaction, job_id))
-    training = eventually(lambda: training_of(worker))
-
-    with transaction():
-        cancel_job(job_id)
-    began = time.monotonic()
-    job = eventually(lambda: ended(transaction, job_id), 5)
-    eventually(lambda: is_gone(training), 5)
-
-    assert time.monotonic() - began < 2
-    assert (job.state, job.step) == ("cancelled", "cancelled")
-    eventually(lambda: not list((settings.data / "jobs").iterdir()), 5)
-
-
 def test_a_worker_that_is_told_to_end_gives_the_job_back(
     settings: Settings, transaction: Transaction, workers: Workers
 ) -> None:
@@ -195,8 +209,7 @@ def test_a_worker_that_is_told_to_end_gives_the_job_back(
 
 def test_an_idle_worker_ends_at_once(settings: Settings, transaction: Transaction, workers: Workers) -> None:
     worker = workers.start()
-    job_id = queue(settings, transaction, {"n_estimators": 2})
-    eventually(lambda: ended(transaction, job_id))
+    eventually(lambda: b"ready" in (settings.home / "worker.log").read_bytes())
 
     worker.send_signal(signal.SIGINT)
 
