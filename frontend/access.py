@@ -86,7 +86,7 @@ PAGES: tuple[Page, ...] = (
         "Certificates",
         "certificates",
         ":material/badge:",
-        "What services prove who they are with.",
+        "With these, services prove who they are.",
         "subscribers:manage",
         certificates.show,
     ),

@@ -32,7 +32,8 @@ def show() -> None:
 def _person(person: Person) -> None:
     role = vocabulary.ROLES.get(person["role"], person["role"])
     st.markdown(f"**{states.plain(person['username'])}**, {role.lower()}")
-    may = [vocabulary.PERMISSIONS.get(each, each) for each in person.get("permissions", [])]
+    held = person.get("permissions", [])
+    may = [words for permission, words in vocabulary.PERMISSIONS.items() if permission in held]
     st.caption(f"You may {', '.join(may)}." if may else "Your role allows nothing yet.")
 
 

@@ -96,9 +96,7 @@ def _detail(certificate: Certificate) -> None:
         if certificate["subscriber_id"] and certificate["subscriber"]:
             links.link("subscribers", "Its subscriber", icon=":material/hub:", id=certificate["subscriber_id"])
     _life(certificate)
-    if certificate["state"] in {"valid", "replaced"} and st.button(
-        "Revoke", key="revoke", icon=":material/block:", type="primary"
-    ):
+    if certificate["state"] in {"valid", "replaced"} and st.button("Revoke", key="revoke", icon=":material/block:"):
         _revoke(certificate)
     st.markdown("Serial number")
     st.code(certificate["serial_number"], language=None)
