@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from frontend.views import datasets, home, jobs, models, predict, train
+from frontend.views import (
+    account,
+    audit,
+    certificates,
+    datasets,
+    home,
+    jobs,
+    models,
+    predict,
+    subscribers,
+    train,
+    users,
+)
 
 
 @dataclass(frozen=True)
@@ -61,5 +73,45 @@ PAGES: tuple[Page, ...] = (
         "Ask a model about one row.",
         "models:predict",
         predict.show,
+    ),
+    Page(
+        "Subscribers",
+        "subscribers",
+        ":material/hub:",
+        "The services that may ask models, and on which terms.",
+        "subscribers:manage",
+        subscribers.show,
+    ),
+    Page(
+        "Certificates",
+        "certificates",
+        ":material/badge:",
+        "With these, services prove who they are.",
+        "subscribers:manage",
+        certificates.show,
+    ),
+    Page(
+        "Users",
+        "users",
+        ":material/group:",
+        "The people who sign in, and what they may do.",
+        "users:manage",
+        users.show,
+    ),
+    Page(
+        "Audit",
+        "audit",
+        ":material/receipt_long:",
+        "Who did what, when, and with what outcome.",
+        "audit:read",
+        audit.show,
+    ),
+    Page(
+        "Account",
+        "account",
+        ":material/account_circle:",
+        "Your password and your second factor.",
+        None,
+        account.show,
     ),
 )

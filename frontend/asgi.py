@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from frontend import routes, uploads
+from frontend import downloads, routes, uploads
 from frontend.guard import Guard, Headers
 
 _log = logging.getLogger("signet.ui")
@@ -36,7 +36,7 @@ def script_error(error: Exception) -> bool:
 
 app = st.App(
     "main.py",
-    routes=[*routes.ROUTES, *uploads.ROUTES],
+    routes=[*routes.ROUTES, *uploads.ROUTES, *downloads.ROUTES],
     middleware=[Middleware(Headers), Middleware(Guard)],
     lifespan=lifespan,
     on_script_error=script_error,

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from frontend.cookie import read_cookie
 from frontend.sessions import SESSIONS, digest
 
-CLOSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent", "/media", "/ui/uploads")
+CLOSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent", "/media", "/ui/uploads", "/ui/downloads")
 PRIVATE = ("/ui/", "/media/", "/_stcore/")
 MARK = b"x-signet-session"
 YEAR = 365 * 24 * 3600

@@ -9,7 +9,7 @@ import streamlit as st
 
 from frontend import session
 from frontend.access import PAGES, Page
-from frontend.components import states
+from frontend.components import once, states
 from frontend.sessions import SignedIn
 
 LOGO, MARK = (str(Path(__file__).with_name(name)) for name in ("logo.svg", "mark.svg"))
@@ -67,4 +67,5 @@ else:
     st.logo(LOGO, size="large", icon_image=MARK)
     account(signed_in)
     states.show_said()
+    once.show_told()
     chosen.run()

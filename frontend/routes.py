@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from frontend.cookie import clear_cookie, read_cookie, set_cookie
 from frontend.sessions import SESSIONS, SignedIn
-from signet_client import SignetError
+from signet_client import Refused, SignetError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 LARGEST_JSON = 8192
@@ -44,6 +44,12 @@ def same_origin(endpoint: Endpoint) -> Endpoint:
 def refused(status: int, code: str, detail: str, **more: object) -> JSONResponse:
     """An error that a page can show, in the API's words."""
     return JSONResponse({"detail": detail, "code": code, **more}, status_code=status)
+
+
+def refused_by_api(error: SignetError) -> JSONResponse:
+    """What the API refused, as it said it; 502 where it said nothing."""
+    status, code = (error.status, error.code) if isinstance(error, Refused) else (502, "unreachable")
+    return refused(status, code, error.detail, request_id=error.request_id)
 
 
 async def read_json(request: Request) -> dict[str, object]:

@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from frontend.cookie import read_cookie
 from frontend.relay import Incoming, Relay, RelayError
-from frontend.routes import Endpoint, read_json, refused, same_origin
+from frontend.routes import Endpoint, read_json, refused, refused_by_api, same_origin
 from frontend.sessions import SESSIONS, SignedIn, digest
 from frontend.settings import load_settings
-from signet_client import Refused, SignetError
+from signet_client import SignetError
 from signet_client.types import Dataset
 
 Upload = Callable[[Request, SignedIn, str], Awaitable[Response]]
@@ -81,8 +81,7 @@ async def finish_upload(request: Request, session: SignedIn, owner: str) -> Resp
     try:
         dataset = await to_thread.run_sync(_hand_on, session, entry, asked)
     except SignetError as error:
-        status, code = (error.status, error.code) if isinstance(error, Refused) else (502, "unreachable")
-        return refused(status, code, error.detail, request_id=error.request_id)
+        return refused_by_api(error)
     finally:
         relay().forget(entry)
     return JSONResponse(dataset, status_code=201)

@@ -4,6 +4,7 @@ from signet_client.client import Signet
 from signet_client.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Invalid,
     InvalidCredentials,
     Malformed,
@@ -27,6 +28,7 @@ from signet_client.tokens import Tokens
 __all__ = [
     "Conflict",
     "Forbidden",
+    "Gone",
     "Invalid",
     "InvalidCredentials",
     "Malformed",

@@ -8,14 +8,19 @@ from typing import Self, cast
 
 import httpx
 
+from signet_client.account import Account
+from signet_client.audit import Audit
+from signet_client.certificates import Certificates
 from signet_client.connection import TIMEOUT, Connection, open_http
 from signet_client.datasets import Datasets
 from signet_client.errors import InvalidCredentials, OtpRequired, Unauthenticated
 from signet_client.jobs import Algorithms, Jobs
 from signet_client.models import Models, chosen_version
 from signet_client.paths import path
+from signet_client.subscribers import Subscribers
 from signet_client.tokens import TokenBox, Tokens
 from signet_client.types import Person, Prediction, Predictions, Row
+from signet_client.users import Users
 
 
 class Signet:
@@ -44,6 +49,11 @@ class Signet:
         self.jobs = Jobs(self._connection)
         self.algorithms = Algorithms(self._connection)
         self.models = Models(self._connection)
+        self.subscribers = Subscribers(self._connection)
+        self.certificates = Certificates(self._connection)
+        self.users = Users(self._connection)
+        self.audit = Audit(self._connection)
+        self.account = Account(self._connection)
 
     def with_tokens(self, tokens: Tokens | None = None) -> Signet:
         """A client for another caller over the same pool of connections; closing either closes both."""

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from signet_client.errors import SessionEnded, Unauthenticated, UnexpectedAnswer, Unreachable, refusal
+from signet_client.errors import (
+    SessionEnded,
+    Unauthenticated,
+    UnexpectedAnswer,
+    Unreachable,
+    is_about_a_secret,
+    refusal,
+)
 from signet_client.tokens import TokenBox, Tokens
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -46,15 +54,26 @@ class Connection:
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of a good answer (None where it has no body); else the SignetError that it stands for."""
-        response = self._authorized(method, path, options)
-        if not response.is_success:
-            raise refusal(response)
+        response = self._good(method, path, options)
         if not response.content:
             return None
         try:
             return response.json()
         except ValueError as error:
             raise UnexpectedAnswer("An answer that is not JSON.") from error
+
+    def fetch(self, path: str) -> bytes:
+        """The body of a good answer that is no JSON."""
+        return self._good("GET", path, {}).content
+
+    @contextmanager
+    def stream(self, path: str, **options: Any) -> Iterator[Iterator[bytes]]:
+        """The body of a good answer in pieces, never held whole; a failure while they come is Unreachable."""
+        response = self._good("GET", path, {**options, "stream": True})
+        try:
+            yield _pieces(response)
+        finally:
+            response.close()
 
     def fetch_tokens(self, path: str, **options: Any) -> Tokens:
         """The tokens that a sign-in or a renewal answers with."""
@@ -70,12 +89,19 @@ class Connection:
         tokens = self.box.tokens
         return self._renewed(tokens) if tokens else None
 
+    def _good(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+        response = self._authorized(method, path, options)
+        if not response.is_success:
+            response.read()
+            raise refusal(response)
+        return response
+
     def _authorized(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
         tokens = self.box.tokens
         if tokens and tokens.is_expiring:
             tokens = self._renewed(tokens) or tokens
         response = self._send(method, path, tokens, options)
-        if response.status_code == 401 and tokens and tokens.refresh:
+        if tokens and tokens.refresh and _is_stale(response):
             return self._send(method, path, self._renewed(tokens), options)
         return response
 
@@ -94,8 +120,22 @@ class Connection:
         headers = dict(options.get("headers") or {})
         if tokens:
             headers["Authorization"] = f"Bearer {tokens.access}"
-        merged = {**options, "headers": headers}
-        return _reached(lambda: self.http.request(method, path, **merged), repeatable=method == "GET")
+        parts = {key: value for key, value in options.items() if key not in {"headers", "stream"}}
+        request = self.http.build_request(method, path, headers=headers, **parts)
+        stream = bool(options.get("stream"))
+        return _reached(lambda: self.http.send(request, stream=stream), repeatable=method == "GET")
+
+
+def _is_stale(response: httpx.Response) -> bool:
+    """Whether the token is what was refused: a wrong password is no reason to ask a second time."""
+    return response.status_code == 401 and not is_about_a_secret(response)
+
+
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_bytes()
+    except httpx.HTTPError as error:
+        raise _unreachable(error) from error
 
 
 def _reached(send: Callable[[], httpx.Response], *, repeatable: bool) -> httpx.Response:

@@ -12,6 +12,7 @@ SignetError
     |-- Forbidden           403
     |-- NotFound            404, also for what belongs to somebody else
     |-- Conflict            409
+    |-- Gone                410, what could be had once or for a while
     |-- TooLarge            413
     |-- UnsupportedMedia    415
     |-- Invalid             422; `problems` names each field
@@ -95,6 +96,10 @@ class Conflict(Refused):
     """409: the act contradicts the present state."""
 
 
+class Gone(Refused):
+    """410: it was there once, or for a while, and is no more."""
+
+
 class TooLarge(Refused):
     """413: more bytes, rows or columns than a limit allows."""
 
@@ -129,6 +134,7 @@ BY_STATUS: Mapping[int, type[Refused]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    410: Gone,
     413: TooLarge,
     415: UnsupportedMedia,
     422: Invalid,
@@ -139,6 +145,12 @@ BY_CODE: Mapping[str, type[Refused]] = {
     "invalid-credentials": InvalidCredentials,
     "otp-required": OtpRequired,
 }
+
+
+def is_about_a_secret(response: httpx.Response) -> bool:
+    """Whether an error answer says that a password or a code is wrong or missing, and nothing of the token."""
+    response.read()
+    return str((_json_object(response) or {}).get("code")) in BY_CODE
 
 
 def refusal(response: httpx.Response) -> SignetError:

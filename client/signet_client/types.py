@@ -8,6 +8,9 @@ from typing import Any, Literal, NotRequired, TypedDict
 Role = Literal["admin", "manager", "scientist", "expert"]
 Task = Literal["binary", "multiclass", "regression"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+SubscriberState = Literal["active", "suspended"]
+CertificateState = Literal["valid", "replaced", "expired", "revoked"]
+Outcome = Literal["done", "refused", "failed"]
 Value = str | int | float | bool | None
 Rows = list[dict[str, Value]]
 Row = Sequence[Value] | Mapping[str, Value]
@@ -20,6 +23,7 @@ class Person(TypedDict):
     username: str
     role: Role
     permissions: NotRequired[list[str]]
+    second_factor: NotRequired[bool]
 
 
 class Histogram(TypedDict):
@@ -147,3 +151,133 @@ class Predictions(TypedDict):
     probabilities: NotRequired[list[dict[str, float]]]
     model: str
     version: str
+
+
+class Subscriber(TypedDict):
+    """A service; None means no limit, and the usual life of certificates."""
+
+    id: str
+    name: str
+    description: str
+    models: list[str]
+    rate_per_minute: int | None
+    daily_quota: int | None
+    certificate_hours: int | None
+    state: SubscriberState
+    created_by: str
+    created_at: str
+
+
+class Terms(TypedDict):
+    """On what a service is admitted."""
+
+    name: str
+    description: str
+    models: list[str]
+    rate_per_minute: int | None
+    daily_quota: int | None
+    certificate_hours: int | None
+
+
+class TermsChange(TypedDict, total=False):
+    """What can be changed of a subscriber."""
+
+    name: str
+    description: str
+    models: list[str]
+    rate_per_minute: int | None
+    daily_quota: int | None
+    certificate_hours: int | None
+    state: SubscriberState
+
+
+class EnrolmentToken(TypedDict):
+    token: str
+    expires_at: str
+
+
+class Issued(TypedDict):
+    """A new certificate and what signed it (PEM), without the root."""
+
+    certificate: str
+    chain: str
+    serial_number: str
+    not_after: str
+
+
+class MadeKey(Issued):
+    """A key made by the platform: `download` ends with the token of its file, which opens with `password`."""
+
+    password: str
+    download: str
+    download_expires_at: str
+
+
+class Certificate(TypedDict):
+    serial_number: str
+    fingerprint: str
+    subscriber_id: str | None
+    subscriber: str | None
+    state: CertificateState
+    not_before: str
+    not_after: str
+    renewable_from: str
+    issued_by: str
+    issued_at: str
+    revoked_at: str | None
+    revocation_reason: str | None
+    replaced_at: str | None
+    certificate: str
+
+
+class User(TypedDict):
+    id: str
+    username: str
+    role: Role
+    created_at: str
+    disabled_at: str | None
+    second_factor: NotRequired[bool]
+
+
+class RolePermissions(TypedDict):
+    role: Role
+    permissions: list[str]
+
+
+class NewSecondFactor(TypedDict):
+    """For an authenticator app: the secret (base32), and the same as `otpauth://`."""
+
+    secret: str
+    uri: str
+
+
+class Event(TypedDict):
+    """One entry of the journal; `actor` is empty where nobody is known."""
+
+    position: int
+    at: str
+    event: str
+    actor: str
+    target: str
+    outcome: Outcome
+    details: dict[str, Any]
+    address: str
+    request_id: str
+    previous_hash: str
+    hash: str
+
+
+class Head(TypedDict):
+    """Where the journal ends."""
+
+    position: int
+    hash: str
+
+
+class Verdict(TypedDict):
+    """Whether the journal is what was written; `first_broken` is the first position that is wrong."""
+
+    events: int
+    ok: bool
+    first_broken: NotRequired[int]
+    head: NotRequired[Head]

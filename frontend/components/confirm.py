@@ -9,12 +9,26 @@ import streamlit as st
 from frontend.components import states
 
 
-def confirm(title: str, effect: str, act: Callable[[], None], *, verb: str, done: str, typed: str = "") -> None:
-    """Open the question; `act` is done when the person agrees, having typed `typed` where it is given."""
+def confirm(
+    title: str,
+    effect: str,
+    act: Callable[[], None],
+    *,
+    verb: str,
+    done: str = "",
+    typed: str = "",
+    more: Callable[[], None] | None = None,
+) -> None:
+    """Open the question; `act` is done when the person agrees, having typed `typed` where it is given.
+
+    `more` draws what else is asked, under keys of its own that `act` reads.
+    """
 
     @st.dialog(title)
     def question() -> None:
         st.markdown(effect)
+        if more is not None:
+            more()
         good = True
         if typed:
             st.markdown(f"Type **{states.plain(typed)}** to go on.")

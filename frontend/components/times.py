@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
+
 
 def zone() -> tzinfo:
     """The browser's zone; UTC where it does not say."""
@@ -48,3 +50,18 @@ def took(start: str | None, end: str | None) -> str:
     parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
     words = [f"{count} {unit}" for count, unit in parts if count]
     return " ".join(words[:2]) or "under 1 s"
+
+
+def away(text: str | None) -> str:
+    """How far from now a moment is: `in 19 days`, `3 hours ago`."""
+    moment = parsed(text)
+    if moment is None:
+        return "-"
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    size = abs(seconds)
+    unit, length = next(((u, n) for u, n in _UNITS if size >= n), ("minute", 60))
+    number = int(size // length)
+    if number == 0:
+        return "now"
+    words = f"{number:,} {unit}" + ("" if number == 1 else "s")
+    return f"in {words}" if seconds > 0 else f"{words} ago"

@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,7 +13,13 @@ import signet_client as sc
 from signet_client import Signet
 from tests.client.scripted import Script, problem
 
-OK: dict[str, Any] = {"items": [], "rows": [], "plots": [], "id": "1"}
+OK: dict[str, Any] = {"items": [], "rows": [], "plots": [], "id": "1", "recovery_codes": []}
+
+
+def exported(signet: Signet, **asked: Any) -> bytes:
+    with signet.audit.export(**asked) as pieces:
+        return b"".join(pieces)
+
 
 CALLS: list[tuple[Callable[[Signet], object], str, str, object]] = [
     (lambda s: s.datasets.list(), "GET", "/v1/datasets", None),
@@ -49,6 +56,85 @@ CALLS: list[tuple[Callable[[Signet], object], str, str, object]] = [
         {"features": [[1], [2]]},
     ),
     (lambda s: s.logout(), "POST", "/logout", None),
+    (lambda s: s.subscribers.list(), "GET", "/v1/subscribers", None),
+    (lambda s: s.subscribers.get("s"), "GET", "/v1/subscribers/s", None),
+    (
+        lambda s: s.subscribers.create("billing", models=["iris"], rate_per_minute=60),
+        "POST",
+        "/v1/subscribers",
+        {
+            "name": "billing",
+            "description": "",
+            "models": ["iris"],
+            "rate_per_minute": 60,
+            "daily_quota": None,
+            "certificate_hours": None,
+        },
+    ),
+    (lambda s: s.subscribers.change("s", {"daily_quota": None}), "PATCH", "/v1/subscribers/s", {"daily_quota": None}),
+    (lambda s: s.subscribers.suspend("s"), "PATCH", "/v1/subscribers/s", {"state": "suspended"}),
+    (lambda s: s.subscribers.resume("s"), "PATCH", "/v1/subscribers/s", {"state": "active"}),
+    (lambda s: s.subscribers.delete("s"), "DELETE", "/v1/subscribers/s", None),
+    (lambda s: s.subscribers.enrolment("s"), "POST", "/v1/subscribers/s/enrolment", None),
+    (lambda s: s.certificates.list(), "GET", "/v1/certificates", None),
+    (
+        lambda s: s.certificates.list(subscriber_id="s", state="valid", expiring_within_days=0),
+        "GET",
+        "/v1/certificates?subscriber=s&state=valid&expiring_within_days=0",
+        None,
+    ),
+    (lambda s: s.certificates.get("0a"), "GET", "/v1/certificates/0a", None),
+    (lambda s: s.certificates.issue("s", "pem"), "POST", "/v1/subscribers/s/certificates", {"csr": "pem"}),
+    (lambda s: s.certificates.make_key("s"), "POST", "/v1/subscribers/s/certificates", {"generate": True}),
+    (lambda s: s.certificates.key_file("t"), "GET", "/v1/key-files/t", None),
+    (
+        lambda s: s.certificates.revoke("0a", "keyCompromise"),
+        "POST",
+        "/v1/certificates/0a/revoke",
+        {"reason": "keyCompromise"},
+    ),
+    (lambda s: s.certificates.enrol("t", "pem"), "POST", "/v1/enrol", {"token": "t", "csr": "pem"}),
+    (lambda s: s.certificates.renew("pem"), "POST", "/v1/certificates/renew", {"csr": "pem"}),
+    (lambda s: s.certificates.revocation_list(), "GET", "/pki/subscribers.crl", None),
+    (lambda s: s.users.list(), "GET", "/v1/users", None),
+    (lambda s: s.users.get("u"), "GET", "/v1/users/u", None),
+    (
+        lambda s: s.users.create("ann", "p", "expert"),
+        "POST",
+        "/v1/users",
+        {"username": "ann", "password": "p", "role": "expert"},
+    ),
+    (lambda s: s.users.set_role("u", "admin"), "PATCH", "/v1/users/u", {"role": "admin"}),
+    (lambda s: s.users.set_password("u", "p"), "PATCH", "/v1/users/u", {"password": "p"}),
+    (lambda s: s.users.disable("u"), "PATCH", "/v1/users/u", {"disabled": True}),
+    (lambda s: s.users.enable("u"), "PATCH", "/v1/users/u", {"disabled": False}),
+    (lambda s: s.users.reset_otp("u"), "DELETE", "/v1/users/u/otp", None),
+    (lambda s: s.users.delete("u"), "DELETE", "/v1/users/u", None),
+    (lambda s: s.users.roles(), "GET", "/v1/roles", None),
+    (lambda s: s.audit.list(event="user.created", limit=5), "GET", "/v1/audit?event=user.created&limit=5", None),
+    (
+        lambda s: s.audit.list(since=datetime(2026, 11, 1, tzinfo=UTC), before=7),
+        "GET",
+        "/v1/audit?since=2026-11-01T00%3A00%3A00%2B00%3A00&before=7",
+        None,
+    ),
+    (lambda s: exported(s, actor="ann"), "GET", "/v1/audit?actor=ann&format=csv", None),
+    (lambda s: s.audit.verify(), "GET", "/v1/audit/verify", None),
+    (lambda s: s.audit.verify(position=3, hash="ab"), "GET", "/v1/audit/verify?position=3&hash=ab", None),
+    (
+        lambda s: s.account.change_password("old", "new"),
+        "PUT",
+        "/v1/me/password",
+        {"current": "old", "new": "new"},
+    ),
+    (lambda s: s.account.begin_otp(), "POST", "/v1/me/otp", None),
+    (
+        lambda s: s.account.confirm_otp("p", "123456"),
+        "POST",
+        "/v1/me/otp/confirm",
+        {"password": "p", "code": "123456"},
+    ),
+    (lambda s: s.account.remove_otp("p", "123456"), "DELETE", "/v1/me/otp", {"password": "p", "code": "123456"}),
 ]
 
 
@@ -180,3 +266,32 @@ def test_conflict_on_delete(script: Script) -> None:
     script.replies = [problem(409, "conflict")]
     with pytest.raises(sc.Conflict):
         script.client().datasets.delete("d")
+
+
+def test_bodies_that_are_no_json(script: Script) -> None:
+    script.replies = [httpx.Response(200, content=b"\x30\x82")]
+    assert script.client().certificates.key_file("t") == b"\x30\x82"
+    assert script.client().certificates.revocation_list() == b"\x30\x82"
+
+
+def test_an_export_comes_in_pieces(script: Script) -> None:
+    script.replies = [httpx.Response(200, content=iter([b"position,at\r\n", b"1,now\r\n"]))]
+    with script.client().audit.export() as pieces:
+        assert next(pieces) == b"position,at\r\n"
+        assert next(pieces) == b"1,now\r\n"
+
+
+def test_a_refused_export_says_why(script: Script) -> None:
+    script.replies = [problem(403, "not-allowed")]
+    with pytest.raises(sc.Forbidden, match="about not-allowed"):
+        exported(script.client())
+
+
+def test_an_export_that_breaks_off_is_unreachable(script: Script) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"position"
+        raise httpx.ReadError("reset")
+
+    script.replies = [httpx.Response(200, content=broken())]
+    with pytest.raises(sc.Unreachable):
+        exported(script.client())

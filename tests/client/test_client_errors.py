@@ -15,6 +15,7 @@ from tests.client.scripted import Script, problem
         (403, sc.Forbidden),
         (404, sc.NotFound),
         (409, sc.Conflict),
+        (410, sc.Gone),
         (413, sc.TooLarge),
         (415, sc.UnsupportedMedia),
         (422, sc.Invalid),

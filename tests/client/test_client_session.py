@@ -98,6 +98,18 @@ def test_a_refused_renewal_ends_the_session(script: Script) -> None:
         script.client(Tokens("a", "r")).jobs.list()
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"), [("invalid-credentials", sc.InvalidCredentials), ("otp-required", sc.OtpRequired)]
+)
+def test_a_wrong_secret_of_who_is_signed_in_is_asked_about_once(
+    script: Script, code: str, kind: type[sc.Unauthenticated]
+) -> None:
+    script.replies = [problem(401, code)]
+    with pytest.raises(kind):
+        script.client(Tokens("a", "r")).account.remove_otp("wrong", "123456")
+    assert len(script.requests) == 1
+
+
 def test_without_a_refresh_token_a_401_stays_a_401(script: Script) -> None:
     script.replies = [problem(401, "invalid-token")]
     with pytest.raises(sc.Unauthenticated) as caught:

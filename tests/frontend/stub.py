@@ -10,11 +10,13 @@ from typing import Any
 
 import httpx
 
+from tests.frontend.stub_people import PEOPLE_ROUTES, People
+
 PASSWORD = "correct horse battery staple"
 EVERYTHING = ["datasets:read", "datasets:write", "jobs:read", "jobs:run", "models:read", "models:predict"]
 PERMISSIONS = {
-    "admin": [*EVERYTHING, "models:promote", "users:manage"],
-    "manager": ["models:read", "models:predict"],
+    "admin": [*EVERYTHING, "models:promote", "users:manage", "subscribers:manage", "audit:read"],
+    "manager": ["models:read", "models:predict", "subscribers:manage", "audit:read"],
     "scientist": [*EVERYTHING, "models:promote"],
     "expert": EVERYTHING,
 }
@@ -139,6 +141,7 @@ class StubPlatform:
     jobs: list[dict[str, Any]] = field(
         default_factory=lambda: [job("j-1", "succeeded", metrics=METRICS, model_version="1", finished_at=WHEN)]
     )
+    people: People = field(default_factory=People)
     calls: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     refusals: dict[tuple[str, str], httpx.Response] = field(default_factory=dict)
@@ -154,6 +157,9 @@ class StubPlatform:
         self.bodies.append(json.loads(body) if body.startswith((b"{", b"[")) else body)
         if refusal := self.refusals.get((method, path)):
             return refusal
+        for route, answer in PEOPLE_ROUTES.items():
+            if found := re.fullmatch(route, f"{method} {path}"):
+                return answer(self.people, self.bodies[-1] or dict(request.url.params), *found.groups())
         for route, view in ROUTES.items():
             if found := re.fullmatch(route, f"{method} {path}"):
                 return view(self, request, *found.groups())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ import pytest
 import streamlit as st
 from streamlit import config
 
+from backend.audit.events import Event
+from backend.identity.certificates import CertificateState
+from backend.identity.principal import Permission, Role
+from backend.pki.revocation import REASONS
 from frontend import launch
-from frontend.components import plots, times, words
+from frontend.components import expiry, journal, passwords, plots, times, vocabulary, words
 from frontend.components.schema_form import may_be_empty
 from frontend.components.states import plain
 from frontend.settings import Settings, read_settings
@@ -171,3 +176,48 @@ def test_only_one_module_knows_the_library_of_the_form() -> None:
 
 def test_the_pinned_streamlit_is_the_one_that_was_tried() -> None:
     assert st.__version__ == "1.67.0"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "text"),
+    [(0, "now"), (90, "in 1 minute"), (-7300, "2 hours ago"), (86400 * 19 + 60, "in 19 days"), (-86401, "1 day ago")],
+)
+def test_how_far_away_a_moment_is(ahead: float, text: str) -> None:
+    assert times.away((datetime.now(UTC) + timedelta(seconds=ahead + (1 if ahead > 0 else 0))).isoformat()) == text
+
+
+def test_every_act_role_permission_and_reason_of_the_platform_has_words() -> None:
+    assert set(vocabulary.EVENTS) == {str(event) for event in Event}
+    assert set(vocabulary.ROLES) == {str(role) for role in Role}
+    assert set(vocabulary.PERMISSIONS) == {str(permission) for permission in Permission}
+    assert tuple(vocabulary.REASONS) == REASONS
+    assert set(vocabulary.CERTIFICATE_STATES) == {str(state) for state in CertificateState} | {"due"}
+
+
+def test_the_coming_months_cross_the_year() -> None:
+    months = expiry.coming_months(datetime(2026, 11, 30, 23, tzinfo=UTC))
+    assert (months[0], months[1], months[2], months[-1], len(months)) == (
+        "Nov 2026",
+        "Dec 2026",
+        "Jan 2027",
+        "Oct 2027",
+        12,
+    )
+
+
+def test_the_strip_says_in_words_what_it_shows() -> None:
+    assert expiry.in_words(["Nov 2026"], Counter({"Nov 2026": 2})) == (
+        "Ends of valid certificates by month: 2 certificates in Nov 2026."
+    )
+    assert "none in the coming year" in expiry.in_words(["Nov 2026"], Counter())
+
+
+def test_made_passwords_are_long_and_differ() -> None:
+    made = {passwords.new_password() for _ in range(100)}
+    assert len(made) == 100
+    assert all(len(each) == 23 and not set("0O1lI") & set(each) for each in made)
+
+
+def test_details_of_an_event_in_words() -> None:
+    details = {"models": ["iris", "titanic"], "rate_per_minute": None, "name": "b"}
+    assert journal.in_words(details) == "models: iris, titanic; rate per minute: none; name: b"
