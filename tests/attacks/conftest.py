@@ -145,9 +145,7 @@ class Running:
         """One more for the key of a service."""
         with self.storage():
             subscriber = get_subscriber(service.id)
-            issued = issue_certificate(
-                settings or self.settings, subscriber, signing_request(service.key), actor="mia"
-            )
+            issued = issue_certificate(settings or self.settings, subscriber, signing_request(service.key), actor="mia")
             db.session.commit()
             return issued.certificate
 

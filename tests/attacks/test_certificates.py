@@ -185,10 +185,14 @@ def _two_names(certificate: x509.Certificate, *names: x509.GeneralName, api: Run
     """The certificate signed again, with these names instead of its own."""
     builder = x509.CertificateBuilder(certificate.issuer, certificate.subject, certificate.public_key())
     builder = builder.serial_number(certificate.serial_number + 1)
-    builder = builder.not_valid_before(certificate.not_valid_before_utc).not_valid_after(certificate.not_valid_after_utc)
+    builder = builder.not_valid_before(certificate.not_valid_before_utc).not_valid_after(
+        certificate.not_valid_after_utc
+    )
     for extension in certificate.extensions:
         named = isinstance(extension.value, x509.SubjectAlternativeName)
-        builder = builder.add_extension(x509.SubjectAlternativeName(names) if named else extension.value, extension.critical)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName(names) if named else extension.value, extension.critical
+        )
     return builder.sign(Signer.of(api.authority.subscribers).key, hashes.SHA256())
 
 
@@ -233,7 +237,9 @@ def test_greedy_request(api: Running, service: Service) -> None:
     assert not said.get_extension_for_class(x509.BasicConstraints).value.ca
     names = list(said.get_extension_for_class(x509.SubjectAlternativeName).value)
     assert [name.value for name in names] == [f"spiffe://signet.local/subscriber/{service.id}"]
-    assert list(said.get_extension_for_class(x509.ExtendedKeyUsage).value) == [x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2")]
+    assert list(said.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2")
+    ]
 
 
 def _tampered() -> bytes:
@@ -357,7 +363,9 @@ def test_the_list_that_others_read(api: Running, service: Service, tmp_path: obj
 def test_authority_in_another_place(api: Running, service: Service) -> None:
     """21. A whole authority of one's own, with every name of ours."""
     stranger = Authority.create(now=datetime.now(UTC) - timedelta(hours=1))
-    certificate = certify(SUBSCRIBER, _applicant(service), signer=Signer.of(stranger.subscribers), now=datetime.now(UTC))
+    certificate = certify(
+        SUBSCRIBER, _applicant(service), signer=Signer.of(stranger.subscribers), now=datetime.now(UTC)
+    )
     _give_row(api, service, certificate)
     context = api.presenting(service.key, certificate, stranger.subscribers.certificate, stranger.root)
     assert pem(stranger.root) != pem(api.authority.root)

@@ -117,7 +117,9 @@ def test_stalled_clients(tiny: Tiny) -> None:
     halves = {
         "hello": lambda: _raw(tiny, b"\x16\x03\x01\x02\x00\x01\x00"),
         "header": lambda: _over_tls(tiny, b"POST /body HTTP/1.1\r\nHost: loc"),
-        "body": lambda: _over_tls(tiny, b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n" + bytes(50)),
+        "body": lambda: _over_tls(
+            tiny, b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n" + bytes(50)
+        ),
     }
     for half in halves.values():
         with contextlib.ExitStack() as stalled:

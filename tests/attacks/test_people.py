@@ -96,7 +96,12 @@ def test_by_a_browsers_cookie(http: FlaskClient, expert: Person) -> None:
     assert http.get(f"/v1/me?access_token={expert.tokens['access_token']}").status_code == 401
 
 
-EXTRAS: list[dict[str, object]] = [{"role": "admin"}, {"permissions": ["manage_users"]}, {"id": "1"}, {"is_admin": True}]
+EXTRAS: list[dict[str, object]] = [
+    {"role": "admin"},
+    {"permissions": ["manage_users"]},
+    {"id": "1"},
+    {"is_admin": True},
+]
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
@@ -155,7 +160,14 @@ def test_default_passwords(app: Flask, http: FlaskClient, settings: Settings) ->
         db.session.rollback()
 
 
-PATHS = ("/.well-known/oauth-authorization-server", "/openapi.json", "/docs", "/nowhere", "//elsewhere.example", "/docs/")
+PATHS = (
+    "/.well-known/oauth-authorization-server",
+    "/openapi.json",
+    "/docs",
+    "/nowhere",
+    "//elsewhere.example",
+    "/docs/",
+)
 
 
 def test_addresses_are_ours_whatever_the_host_header_says(
