@@ -171,3 +171,10 @@ def test_changing_the_password_needs_the_current_one_and_ends_every_session(http
     assert expert.get("/v1/me").status_code == 401
     assert http.post("/login", json={"username": "expert", "password": PASSWORD}).status_code == 401
     assert http.post("/login", json={"username": "EXPERT", "password": change["new"]}).status_code == 200
+
+
+def test_what_each_role_may_is_one_table(expert: Person) -> None:
+    roles = {row["role"]: row["permissions"] for row in expert.get("/v1/roles").get_json()["items"]}
+    assert set(roles) == {"admin", "manager", "scientist", "expert"}
+    assert "audit:read" in roles["manager"]
+    assert "audit:read" not in roles["expert"]

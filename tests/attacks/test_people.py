@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from backend.audit.tables import AuditEvent
 from backend.database import db
 from backend.errors import Invalid
+from backend.identity.authority import ensure_authority
 from backend.identity.principal import Role
 from backend.identity.users import INITIAL_PASSWORD, create_user, ensure_administrator
 from backend.settings import Settings
@@ -95,9 +96,15 @@ def test_by_a_browsers_cookie(http: FlaskClient, expert: Person) -> None:
     assert http.get(f"/v1/me?access_token={expert.tokens['access_token']}").status_code == 401
 
 
-@pytest.mark.parametrize(
-    "extra", [{"role": "admin"}, {"permissions": ["manage_users"]}, {"id": "1"}, {"is_admin": True}]
-)
+EXTRAS: list[dict[str, object]] = [
+    {"role": "admin"},
+    {"permissions": ["manage_users"]},
+    {"id": "1"},
+    {"is_admin": True},
+]
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
 def test_rights_that_one_gives_oneself(expert: Person, http: FlaskClient, extra: dict[str, object]) -> None:
     """46. A field too many in one's own account: refused by name, and the role stays what it was."""
     change = {"current": PASSWORD, "new": "another long passphrase"}
@@ -109,8 +116,9 @@ def test_rights_that_one_gives_oneself(expert: Person, http: FlaskClient, extra:
     assert expert.get("/v1/me").get_json()["role"] == "expert"
 
 
-def test_rights_of_others_objects(request: pytest.FixtureRequest, http: FlaskClient, manager: Person) -> None:
+def test_rights_of_others_objects(request: pytest.FixtureRequest, settings: Settings, manager: Person) -> None:
     """47. Ids are no secrets: what is not one's own is refused for every role that has no business with it."""
+    ensure_authority(settings)
     made = manager.post("/v1/subscribers", json={"name": "billing", "models": ["iris"]}).get_json()["id"]
     serial = manager.post(f"/v1/subscribers/{made}/certificates", json={"generate": True}).get_json()
     doors = [
@@ -133,7 +141,7 @@ def test_the_last_administrator(admin: Person) -> None:
         assert admin.patch(path, json=change).status_code == 409
 
 
-DEFAULTS = ["admin", "password", "password1234", "admin", "changeme", "", "signet", "administrator"]
+DEFAULTS = ["admin", "password", "password1234", "changeme", "", "signet", "administrator"]
 
 
 def test_default_passwords(app: Flask, http: FlaskClient, settings: Settings) -> None:
@@ -146,42 +154,34 @@ def test_default_passwords(app: Flask, http: FlaskClient, settings: Settings) ->
     assert (file.read_text().strip(), file.stat().st_mode & 0o777) == (password, 0o600)
     for number, default in enumerate(DEFAULTS):
         assert sign_in(http, "admin", default, address=f"192.0.2.{number}").status_code in {401, 422}
-    for common in (
-        "password1234",
-        "administrator",
-        "changeme1234",
-        "adminadminadmin",
-        "123456789012",
-        "signet-admin-admin",
-    ):
+    for common in ("password1234", "administrator", "123456789012", "qwertyuiop123", "first-admin-1"):
         with pytest.raises(Invalid):
-            create_user("somebody", common, Role.ADMIN) if common != "signet-admin-admin" else create_user(
-                "signet-admin", common, Role.ADMIN
-            )
+            create_user("first-admin", common, Role.ADMIN)
         db.session.rollback()
+
+
+PATHS = (
+    "/.well-known/oauth-authorization-server",
+    "/openapi.json",
+    "/docs",
+    "/nowhere",
+    "//elsewhere.example",
+    "/docs/",
+)
 
 
 def test_addresses_are_ours_whatever_the_host_header_says(
     http: FlaskClient, manager: Person, settings: Settings
 ) -> None:
     """50. A link that follows the caller's `Host` leads whoever clicks it, or a cache, to the attacker."""
+    ensure_authority(settings)
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     made = manager.post("/v1/subscribers", json={"name": "billing", "models": ["iris"]}).get_json()["id"]
-    answers = [
-        http.get(path, headers=evil)
-        for path in (
-            "/.well-known/oauth-authorization-server",
-            "/openapi.json",
-            "/docs",
-            "/nowhere",
-            "//evil.example/..",
-            "/docs/",
-        )
-    ]
+    answers = [http.get(path, headers=evil) for path in PATHS]
     answers.append(manager.post(f"/v1/subscribers/{made}/certificates", json={"generate": True}, headers=evil))
     answers.append(manager.get("/v1/subscribers/", headers=evil))
     for answer in answers:
-        assert "evil.example" not in answer.text.replace("//evil.example/..", "")
+        assert "evil.example" not in answer.text
         assert "Location" not in answer.headers
     assert answers[0].get_json()["token_endpoint"] == f"{settings.issuer}/oauth/token"
 

@@ -30,6 +30,12 @@ def test_nobody_has_no_password() -> None:
         verify_hash(None, "anything at all")
 
 
+def test_nobody_is_refused_even_where_everything_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords._hasher.__class__, "verify", lambda *_: True)
+    with pytest.raises(InvalidCredentials):
+        verify_hash(None, "anything at all")
+
+
 def test_a_broken_hash_lets_nobody_in() -> None:
     with pytest.raises(InvalidCredentials):
         verify_hash("not a hash", "anything at all")

@@ -198,6 +198,13 @@ class TestSessions:
         db.session.commit()
         assert _told()[-1] == ("session.ended", "ada", f"session:{session.id}", "done", {})
 
+    def test_a_session_of_a_disabled_person_is_over(self, settings: Settings, ada: User) -> None:
+        session = sign_in(settings, _claim(), HOUR)
+        assert sessions.verify_session(session.id).name == "ada"
+        ada.disabled_at = datetime.now(UTC)
+        with pytest.raises(InvalidToken):
+            sessions.verify_session(session.id)
+
     def test_a_second_use_of_a_refresh_token_ends_the_session_and_is_told_with_it(
         self, settings: Settings, ada: User
     ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from backend.database import db
-from backend.errors import Conflict, SignetError
+from backend.errors import Conflict, NotFound, SignetError
 from backend.identity import users
 from backend.identity.principal import Role
 from backend.settings import Settings
@@ -41,6 +41,11 @@ def test_a_name_is_one_name_whatever_its_case(app: Flask) -> None:
         users.create_user("ADA", PASSWORD, Role.EXPERT)
     db.session.rollback()
     assert users.get_user_named(" aDa ").username == "ada"
+
+
+def test_a_name_of_nobody_is_not_found(app: Flask) -> None:
+    with pytest.raises(NotFound, match="nobody"):
+        users.get_user_named("nobody")
 
 
 def test_two_administrators_cannot_remove_each_other_at_once(app: Flask) -> None:
