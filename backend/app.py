@@ -59,7 +59,8 @@ def create_storage(settings: Settings) -> Flask:
     """An app that only knows the database: enough for the worker and for commands."""
     app = Flask("signet", static_folder=None)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": True}
+    # An error of the database would repeat what was to be written, in every log that it reaches.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": True, "hide_parameters": True}
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
@@ -85,8 +86,14 @@ def _end(response: Response) -> Response:
     journal.settle()
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
-    _log.info("%s %s %s [%s]", request.method, request.path, response.status_code, g.get("request_id", ""))
+    _log.info("%s %s %s [%s]", request.method, _shown_path(), response.status_code, g.get("request_id", ""))
     return response
+
+
+def _shown_path() -> str:
+    """The path as the log may hold it: what is a secret in it stays unsaid."""
+    rule = request.url_rule
+    return rule.rule if rule is not None and "token" in rule.arguments else request.path
 
 
 def _leave(_error: BaseException | None) -> None:

@@ -10,9 +10,21 @@ TIME = "%Y-%m-%dT%H:%M:%S"
 TALKATIVE = ("httpx", "httpcore", "urllib3", "alembic")
 
 
+class OneLine(logging.Formatter):
+    """What a caller sent cannot begin a line of its own, nor steer the terminal on which it is read."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        record.message = "".join(map(_printable, record.message))
+        return super().formatMessage(record)
+
+
+def _printable(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+
+
 def configure_logging() -> None:
     """Log to standard error at INFO, libraries that talk much at WARNING; called once, by a process's root."""
-    formatter = logging.Formatter(FORMAT, TIME)
+    formatter = OneLine(FORMAT, TIME)
     formatter.converter = time.gmtime
     output = logging.StreamHandler()
     output.setFormatter(formatter)

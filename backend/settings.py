@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import UnsafeSettings
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         "",
         description="Where callers reach the API, as subscribers' tokens say; the first of `SIGNET_HOSTNAMES` and `SIGNET_PORT` where empty",
     )
-    proxy_socket: Path | None = Field(
+    proxy_socket: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         None,
         description="Unix socket on which the API listens without TLS, for a proxy that ends TLS before it; `SIGNET_PORT` where empty",
     )

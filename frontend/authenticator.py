@@ -18,7 +18,7 @@ from streamlit_authenticator.utilities import Encryptor, LoginError, Validator
 from frontend.components.bridge import post_and_reload
 from frontend.cookie import NAME
 from frontend.sessions import SESSIONS
-from frontend.upstream import platform
+from frontend.upstream import browser_headers, platform
 from signet_client import InvalidCredentials, OtpRequired, RateLimited, SignetError
 from signet_client.types import Person
 
@@ -32,7 +32,7 @@ class _Accounts(AuthenticationModel):  # type: ignore[misc]
         self.code = ""
 
     def check_credentials(self, username: str, password: str) -> bool:
-        signet = platform().with_tokens()
+        signet = platform().with_tokens(headers=browser_headers(st.context.ip_address))
         try:
             signet.login(username, password, otp=self.otp or None)
             person = signet.me()

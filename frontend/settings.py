@@ -31,6 +31,11 @@ class Settings:
         return self.home / "certs" / "server.pem", self.home / "certs" / "server.key"
 
     @property
+    def web_app_token(self) -> Path:
+        """The secret by which the API believes this web app from which address a browser comes; the API makes it."""
+        return self.home / "certs" / "web-app-token"
+
+    @property
     def spool(self) -> Path:
         """Where the slices of an upload wait until they are complete."""
         return self.home / "data" / "incoming"

@@ -16,3 +16,14 @@ def platform() -> Signet:
         return Signet(settings.api_url, ca=settings.ca)
     except FileNotFoundError as error:
         raise Unreachable("The platform is still starting: its certificates do not exist yet.") from error
+
+
+def browser_headers(address: str | None) -> dict[str, str]:
+    """What makes the API count and record an act under the browser's address and not under this machine's.
+
+    Empty where the address is not known, or where this home is not the API's and so holds no secret to be believed by.
+    """
+    token = load_settings().web_app_token
+    if not address or not token.exists():
+        return {}
+    return {"Signet-Browser-Address": address, "Signet-Web-App-Token": token.read_text(encoding="utf-8").strip()}

@@ -44,6 +44,8 @@ STATUS: dict[type[errors.SignetError], HTTPStatus] = {
 # An error and its problem document in, the answer that the caller's standard asks for out.
 Shape = Callable[[Exception, Response], Response]
 
+_FAULT = "An unexpected error happened on the server. Give the request id to its administrator."
+
 _log = logging.getLogger("signet.api")
 
 
@@ -88,7 +90,9 @@ def _known(error: errors.SignetError) -> Response:
     if isinstance(error, errors.InvalidFields):
         members["problems"] = [problem.to_json() for problem in error.problems]
     refusals.tell(error, status, _code(type(error)))
-    response = problem(status, _code(type(error)), error.detail, **members)
+    # What is wrong with this machine names its files, and is for whoever reads its log.
+    detail = _FAULT if status == HTTPStatus.INTERNAL_SERVER_ERROR else error.detail
+    response = problem(status, _code(type(error)), detail, **members)
     if status == HTTPStatus.UNAUTHORIZED or isinstance(error, errors.InsufficientScope):
         response.headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, errors.TooManyRequests):
@@ -116,8 +120,7 @@ def _unexpected(error: Exception) -> Response:
     """A fault of ours: the log has the whole of it, the caller its request id."""
     db.session.rollback()
     _log.error("unexpected error [%s]", g.get("request_id"), exc_info=error)
-    detail = "An unexpected error happened on the server. Give the request id to its administrator."
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", detail)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", _FAULT)
 
 
 def _challenge(error: errors.SignetError) -> str:

@@ -64,14 +64,16 @@ class Recall(Generic[Proved]):
 def forget_on_change(engine: Engine, recall: Recall[Any]) -> None:
     """Whatever this process changes or removes in the database is forgotten before anybody is told that it was done."""
 
+    changed = object()  # the mark, in this memory's own name, on a connection whose transaction changes something
+
     def note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         # A row that is only added takes nothing from anybody.
         if statement.lstrip()[:6].upper() in {"UPDATE", "DELETE"}:
-            connection.info["signet.changed"] = True
+            connection.info[changed] = True
 
     def spread(_connection: Any, record: Any) -> None:
         # The transaction is over, and its connection goes back to the pool.
-        if record.info.pop("signet.changed", False):
+        if record.info.pop(changed, False):
             recall.forget()
 
     event.listen(engine, "after_cursor_execute", note)

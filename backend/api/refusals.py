@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from flask import g, request
+from flask import request
 
 from backend.audit import journal
 from backend.audit.events import NOBODY, Event
@@ -10,20 +10,21 @@ from backend.errors import NotAllowed, OtpRequired, SignetError, TooManyRequests
 from backend.identity.principal import Principal
 from backend.listener.wsgi import CLIENT_CERTIFICATE
 
+_CALLER = "signet.caller"
 # The first of two steps of a sign-in, and no refusal.
 _STEPS = (OtpRequired,)
 
 
 def note_caller(caller: Principal) -> None:
     """Whoever is refused from now on in this request is this one."""
-    g.caller = caller
+    request.environ[_CALLER] = caller
 
 
 def tell(error: SignetError, status: HTTPStatus, code: str) -> None:
     """Record the refusal, unless a room has told it in its own words or nobody has shown a credential."""
     if journal.is_refusal_told() or not _is_refusal(error):
         return
-    caller: Principal | None = g.get("caller")
+    caller: Principal | None = request.environ.get(_CALLER)
     # The rule and not the path: what a caller can vary must not make different refusals of equal ones.
     target = f"{request.method} {request.url_rule.rule if request.url_rule else ''}"
     details = {"status": int(status), "code": code}

@@ -157,11 +157,17 @@ def install(app: Flask, endpoints: list[Endpoint]) -> None:
 
 def read_payload() -> bytes:
     """The raw body; TooLarge over the limit of the settings."""
-    limit = _platform().settings.max_body_mb
-    request.max_content_length = limit * 1024 * 1024
-    if request.content_length is not None and request.content_length > limit * 1024 * 1024:
-        raise TooLarge(f"The body is larger than {limit} MB.")
-    return request.get_data(cache=False)
+    megabytes = _platform().settings.max_body_mb
+    limit = megabytes * 1024 * 1024
+    too_large = TooLarge(f"The body is larger than {megabytes} MB.")
+    if request.content_length is not None and request.content_length > limit:
+        raise too_large
+    # One byte more: a body of unstated length is cut at its limit without a word, and would pass for a whole one.
+    request.max_content_length = limit + 1
+    payload = request.get_data(cache=False)
+    if len(payload) > limit:
+        raise too_large
+    return payload
 
 
 def _read_body(model: type[BaseModel]) -> BaseModel:

@@ -15,7 +15,7 @@ from backend.identity.subscriber_tables import SUSPENDED, Subscriber
 endpoints = Endpoints("Subscribers")
 
 _MODELS = Field(description='Names of the models that it may ask, or `["*"]` for every one', examples=[["iris"]])
-_RATE = Field(None, description="Predictions per minute; null for no limit")
+_RATE = Field(None, description="Requests per minute; null for no limit")
 _QUOTA = Field(None, description="Predictions per day (UTC); null for no limit")
 _HOURS = Field(None, description="Life of its certificates in hours, 1 to 2160; null for `SIGNET_CERTIFICATE_DAYS`")
 

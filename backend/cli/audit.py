@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from backend.audit.events import Event
 from backend.audit.reading import Question, csv_lines, iterate_events, list_events
@@ -61,12 +59,8 @@ def show(context: Context, /, limit: int, *, as_json: bool, **filters: Any) -> N
     if as_json:
         click.echo(json.dumps(events))
         return
-    table = Table("position", "at", "event", "actor", "target", "outcome", "details")
     for event in events:
-        details = " ".join(f"{name}={value}" for name, value in event["details"].items())
-        columns = (event[name] for name in ("position", "at", "event", "actor", "target", "outcome"))
-        table.add_row(*map(str, columns), details)
-    Console(markup=False, highlight=False).print(table)
+        click.echo(_line(event))
 
 
 @audit.command()
@@ -105,6 +99,13 @@ def verify(context: Context, known: Head | None, *, as_json: bool) -> None:
             click.echo(
                 f"Keep this elsewhere, and give it as --known later: {verdict.head.position}:{verdict.head.hash}"
             )
+
+
+def _line(event: dict[str, Any]) -> str:
+    """One line an event, never folded, so that it can be searched."""
+    details = " ".join(f"{name}={value}" for name, value in event["details"].items())
+    who = f"{event['actor'] or '-':<16} {event['target'] or '-':<32}"
+    return f"{event['position']:>7}  {event['at']}  {event['event']:<24} {event['outcome']:<7} {who} {details}".rstrip()
 
 
 def _question(filters: dict[str, Any]) -> Question:

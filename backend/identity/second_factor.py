@@ -79,7 +79,7 @@ def verify_code(settings: Settings, user: User, code: str | None) -> None:
     given = _digits(code or "")
     if not given:
         raise OtpRequired("Give the code of your authenticator app, or a recovery code, as `otp`.")
-    if len(given) == 6 and given.isdecimal():
+    if len(given) == 6:
         _spend_step(settings, user, given)
     else:
         _spend_recovery_code(user, given)
@@ -99,7 +99,8 @@ def _spend_step(settings: Settings, user: User, code: str) -> None:
     totp = pyotp.TOTP(_secret(settings, user))
     present = int(now().timestamp()) // _STEP_SECONDS
     # Every step is computed, whichever fits, so that the time tells nothing.
-    fitting = [present + i for i in _STEPS_AROUND if hmac.compare_digest(totp.generate_otp(present + i), code)]
+    steps = [present + i for i in _STEPS_AROUND]
+    fitting = [step for step in steps if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode())]
     for step in fitting:
         newer = update(SecondFactor).where(SecondFactor.user_id == user.id, SecondFactor.last_step < step)
         # One statement decides, so that of two simultaneous uses exactly one wins.

@@ -68,13 +68,13 @@ SERVER_CA = _authority(
     "server-ca", issuer="root", days=1095, path_length=0, purposes=(ExtendedKeyUsageOID.SERVER_AUTH,)
 )
 
-# A year and a month, renewed in its last third: a web app that reads its certificate only at its start has months to restart.
+# A year, which is the longest that Mozilla's guidance allows, renewed in its last third: a web app that reads its certificate only at its start has months to restart.
 SERVER = Profile(
     name="server",
     issuer="server-ca",
-    lifetime=timedelta(days=397),
+    lifetime=timedelta(days=365),
     shortest=timedelta(hours=1),
-    longest=timedelta(days=397),
+    longest=timedelta(days=365),
     key_usage=_PROOF_OF_POSSESSION,
     extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,),
     alternative_name="hosts",

@@ -78,7 +78,8 @@ def _section(role: Role) -> str:
 
 def _environment(role: Role) -> str:
     caps = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), role.threads)
-    return ",".join(f'{name}="{value}"' for name, value in (caps | _ALWAYS).items())
+    openssl = {"OPENSSL_CONF": str(role.openssl).replace("%", "%%")} if role.openssl else {}
+    return ",".join(f'{name}="{value}"' for name, value in (caps | _ALWAYS | openssl).items())
 
 
 def _command(argv: Iterable[str]) -> str:

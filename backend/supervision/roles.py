@@ -3,15 +3,19 @@
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from backend.settings import Settings
+from backend.settings import REPOSITORY, Settings, inherited
+
+# The operator's own file, where there is one, is kept: it may say which cryptography the machine may use at all.
+_OPENSSL = None if inherited(["OPENSSL_CONF"]) else REPOSITORY / "backend" / "listener" / "openssl.cnf"
 
 
 @dataclass(frozen=True)
 class Role:
     """One process: roles start in ascending `priority` and stop in descending, each given `stop_seconds`.
 
-    `threads` caps what native libraries start by themselves; `once` is a task that ends.
+    `threads` caps what native libraries start by themselves; `once` is a task that ends; `openssl` is a file of OpenSSL's settings.
     """
 
     name: str
@@ -20,6 +24,7 @@ class Role:
     threads: int = 1
     stop_seconds: int = 10
     once: bool = False
+    openssl: Path | None = None
 
 
 def platform_roles(settings: Settings, started_at: float) -> tuple[Role, ...]:
@@ -29,7 +34,7 @@ def platform_roles(settings: Settings, started_at: float) -> tuple[Role, ...]:
     """
     mlflow = Role("mlflow", command("mlflow"), priority=100)
     parts = (
-        Role("api", command("serve"), priority=200, threads=settings.threads, stop_seconds=25),
+        Role("api", command("serve"), priority=200, threads=settings.threads, stop_seconds=25, openssl=_OPENSSL),
         Role("worker", command("worker"), priority=300, threads=settings.threads, stop_seconds=15),
         Role("ui", command("ui"), priority=400),
         Role("ready", command("ready", "--started-at", str(started_at)), priority=500, once=True),

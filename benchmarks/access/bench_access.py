@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flask import Flask
 
 from backend.api.access import authenticate
 from backend.api.gate import Gate
+from backend.api.person_tokens import issue_tokens
 from backend.app import create_app
 from backend.database import db
 from backend.identity.allowances import DAY, MINUTE, Allowances
@@ -27,14 +29,15 @@ from backend.identity.authority import ensure_authority, ensure_token_key
 from backend.identity.bound_tokens import issue_bound_token
 from backend.identity.certificates import fingerprint_of, verify_certificate
 from backend.identity.issuing import issue_certificate
+from backend.identity.passwords import generate_password
 from backend.identity.principal import Permission, Role
+from backend.identity.sessions import start_session
 from backend.identity.subscribers import create_subscriber
 from backend.identity.users import create_user
 from backend.listener.wsgi import CLIENT_CERTIFICATE
 from backend.migrations.upgrade import upgrade
 from backend.settings import Settings
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of an account that lives as long as this run
 Environment = dict[str, Any]
 
 
@@ -66,7 +69,8 @@ def environment(**more: Any) -> Environment:
 def prepare(app: Flask, settings: Settings) -> dict[str, Environment]:
     """Each kind of caller, as the environment of its request."""
     ensure_authority(settings)
-    create_user("expert", PASSWORD, Role.EXPERT)
+    person = create_user("expert", generate_password(), Role.EXPERT)
+    session = start_session(person, timedelta(days=1))
     subscriber = create_subscriber("billing", actor="bench", models=["iris"])
     key = ec.generate_private_key(ec.SECP256R1())
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
@@ -74,8 +78,7 @@ def prepare(app: Flask, settings: Settings) -> dict[str, Environment]:
     issued = issue_certificate(settings, subscriber, pem, actor="bench").certificate
     db.session.commit()
     der = x509.load_pem_x509_certificate(issued.encode()).public_bytes(serialization.Encoding.DER)
-    credentials = {"username": "expert", "password": PASSWORD}
-    signed_in = app.test_client().post("/login", json=credentials).get_json()
+    signed_in = issue_tokens(session, settings)
     gate: Gate = app.extensions["signet.gate"]
     token = issue_bound_token(gate.keys, settings.issuer, verify_certificate(der), None).token
     return {

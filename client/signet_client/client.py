@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -28,7 +28,7 @@ class Signet:
 
     `ca` is the PEM file of the authority to trust (the platform writes it to `certs/ca.pem`), `certificate` a pair of PEM files
     (certificate, key) of a caller that is a service, `token` a ready access token or the tokens of an earlier sign-in. An `http` of
-    one's own is used as it is: then `ca`, `certificate`, `transport` and `timeout` are its business.
+    one's own is used as it is: then `ca`, `certificate`, `transport` and `timeout` are its business. `headers` go with every request.
     """
 
     def __init__(
@@ -41,10 +41,11 @@ class Signet:
         transport: httpx.BaseTransport | None = None,
         timeout: httpx.Timeout | float = TIMEOUT,
         http: httpx.Client | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         tokens = Tokens(token) if isinstance(token, str) else token
         http = http or open_http(base_url, ca=ca, certificate=certificate, transport=transport, timeout=timeout)
-        self._connection = Connection(http, TokenBox(tokens))
+        self._connection = Connection(http, TokenBox(tokens), headers or {})
         self.datasets = Datasets(self._connection)
         self.jobs = Jobs(self._connection)
         self.algorithms = Algorithms(self._connection)
@@ -55,10 +56,13 @@ class Signet:
         self.audit = Audit(self._connection)
         self.account = Account(self._connection)
 
-    def with_tokens(self, tokens: Tokens | None = None) -> Signet:
-        """A client for another caller over the same pool of connections; closing either closes both."""
+    def with_tokens(self, tokens: Tokens | None = None, *, headers: Mapping[str, str] | None = None) -> Signet:
+        """A client for another caller over the same pool of connections; closing either closes both.
+
+        `headers` are sent with each of its requests, and with none of this client's.
+        """
         http = self._connection.http
-        return Signet(str(http.base_url), http=http, token=tokens)
+        return Signet(str(http.base_url), http=http, token=tokens, headers=headers)
 
     @property
     def tokens(self) -> Tokens | None:

@@ -48,9 +48,10 @@ def open_http(
 class Connection:
     """The one way out to the platform; every resource of the client calls through it."""
 
-    def __init__(self, http: httpx.Client, box: TokenBox) -> None:
+    def __init__(self, http: httpx.Client, box: TokenBox, headers: Mapping[str, str]) -> None:
         self.http = http
         self.box = box
+        self._headers = dict(headers)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of a good answer (None where it has no body); else the SignetError that it stands for."""
@@ -117,7 +118,7 @@ class Connection:
         return self.fetch_tokens("/refresh", headers={"Authorization": f"Bearer {refresh_token}"})
 
     def _send(self, method: str, path: str, tokens: Tokens | None, options: Mapping[str, Any]) -> httpx.Response:
-        headers = dict(options.get("headers") or {})
+        headers = {**self._headers, **(options.get("headers") or {})}
         if tokens:
             headers["Authorization"] = f"Bearer {tokens.access}"
         parts = {key: value for key, value in options.items() if key not in {"headers", "stream"}}

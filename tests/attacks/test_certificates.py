@@ -312,7 +312,7 @@ class TestRenewal:
         assert answer.status_code == 201, answer.text
         certificate = x509.load_pem_x509_certificate(answer.json()["certificate"].encode())
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        assert service.id in str(list(names)[0].value)
+        assert service.id in str(next(iter(names)).value)
 
     def test_after_the_revocation(self, api: Running, service: Service) -> None:
         """27. A stolen certificate must not make itself a successor."""

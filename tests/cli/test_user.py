@@ -1,9 +1,12 @@
 """People, kept from the terminal."""
 
+import pyotp
 import pytest
 
 from backend.database import db
 from backend.errors import InvalidCredentials
+from backend.identity import second_factor
+from backend.identity.authority_files import ensure_encryption_key
 from backend.identity.sessions import verify_password
 from backend.identity.users import INITIAL_PASSWORD, ensure_administrator, find_user
 
@@ -88,3 +91,18 @@ def test_disabled_person_is_let_in_again(terminal, ada):
         signs_in(PASSWORD, "grace")
     assert terminal("user", "enable", "grace").exit_code == 0
     signs_in(PASSWORD, "grace")
+
+
+def test_lost_second_factor_is_reset(terminal, ada, settings):
+    ensure_encryption_key(settings)
+    user = find_user("ada")
+    totp = pyotp.TOTP(second_factor.begin(settings, user).secret)
+    second_factor.confirm(settings, user, totp.now())
+    db.session.commit()
+    assert second_factor.is_in_use(user)
+    assert terminal("user", "otp-reset", "ada").exit_code == 0
+    db.session.rollback()
+    assert not second_factor.is_in_use(find_user("ada"))
+    (reset,) = terminal.json("audit", "list", "--event", "second_factor.reset")
+    assert reset["actor"].startswith("cli:")
+    assert terminal("user", "otp-reset", "bob").exit_code == 2

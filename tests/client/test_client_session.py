@@ -132,3 +132,11 @@ def test_siblings_share_connections_but_not_tokens(script: Script) -> None:
     first.with_tokens(Tokens("two")).jobs.list()
     first.jobs.list()
     assert [bearer(request) for request in script.requests] == ["two", "one"]
+
+
+def test_headers_of_a_sibling_go_with_its_requests_alone(script: Script) -> None:
+    script.replies = [httpx.Response(200, json={"items": []})]
+    first = script.client("one")
+    first.with_tokens(Tokens("two"), headers={"X-Mine": "1"}).jobs.list()
+    first.jobs.list()
+    assert [request.headers.get("X-Mine") for request in script.requests] == ["1", None]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from frontend import authenticator
+from frontend import authenticator, upstream
 from frontend.sessions import SESSIONS
+from frontend.settings import Settings
+from signet_client import Signet
 from tests.frontend.conftest import MAIN, Browser
 from tests.frontend.stub import PASSWORD, StubPlatform, problem
 
@@ -137,3 +140,35 @@ def test_signing_out_ends_the_session_here_and_at_the_platform(
     assert posted == [("/ui/session/end", {})]
     assert SESSIONS.find(browser.handle) is None
     assert not tab.run().title
+
+
+def test_the_platform_is_told_from_which_address_the_browser_comes(
+    browser: Browser, stub: StubPlatform, posted: list[tuple[str, dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers)
+        return stub(request)
+
+    monkeypatch.setattr(authenticator, "browser_headers", lambda _: {"Signet-Browser-Address": "192.0.2.1"})
+    monkeypatch.setattr(
+        authenticator, "platform", lambda: Signet("https://platform.test", transport=httpx.MockTransport(answer))
+    )
+    use_form(browser.tab.run(), "scientist", PASSWORD)
+    assert posted
+    assert {headers.get("Signet-Browser-Address") for headers in asked} == {"192.0.2.1"}
+
+
+def test_an_address_is_stated_only_with_what_makes_it_believed(
+    ui_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "load_settings", lambda: ui_settings)
+    assert upstream.browser_headers("192.0.2.1") == {}
+    ui_settings.web_app_token.parent.mkdir()
+    ui_settings.web_app_token.write_text("secret\n")
+    assert upstream.browser_headers(None) == {}
+    assert upstream.browser_headers("192.0.2.1") == {
+        "Signet-Browser-Address": "192.0.2.1",
+        "Signet-Web-App-Token": "secret",
+    }

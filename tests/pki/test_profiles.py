@@ -24,7 +24,7 @@ EXPECTED = {
     "root": ("root", True, 1, {"key_cert_sign", "crl_sign"}, [], 3650),
     "subscribers-ca": ("root", True, 0, {"key_cert_sign", "crl_sign"}, [ExtendedKeyUsageOID.CLIENT_AUTH], 1095),
     "server-ca": ("root", True, 0, {"key_cert_sign", "crl_sign"}, [ExtendedKeyUsageOID.SERVER_AUTH], 1095),
-    "server": ("server-ca", False, None, {"digital_signature"}, [ExtendedKeyUsageOID.SERVER_AUTH], 397),
+    "server": ("server-ca", False, None, {"digital_signature"}, [ExtendedKeyUsageOID.SERVER_AUTH], 365),
     "subscriber": ("subscribers-ca", False, None, {"digital_signature"}, [ExtendedKeyUsageOID.CLIENT_AUTH], 30),
 }
 

@@ -2,10 +2,15 @@
 
 import base64
 
+import pyotp
 import pytest
+from sqlalchemy import select
 
+from backend.audit.tables import AuditEvent
 from backend.database import db
-from backend.errors import Unauthenticated
+from backend.errors import TooManyRequests, Unauthenticated
+from backend.identity import second_factor
+from backend.identity.authority_files import ensure_encryption_key
 from backend.identity.users import disable_user, find_user
 from backend.supervision.visitors import identify
 from tests.conftest import PASSWORD
@@ -50,3 +55,36 @@ def test_disabled_person_stays_out(visit, admin, scientist):
 def test_what_is_no_good_credential_is_refused(visit, scientist, header):
     with pytest.raises(Unauthenticated):
         visit(header)
+
+
+def test_second_factor_leaves_the_token_as_the_only_way(visit, scientist, app, settings):
+    ensure_encryption_key(settings)
+    user = find_user("scientist")
+    totp = pyotp.TOTP(second_factor.begin(settings, user).secret)
+    second_factor.confirm(settings, user, totp.now())
+    db.session.commit()
+    with pytest.raises(Unauthenticated, match="access token in place of the password"):
+        visit(basic("scientist", PASSWORD))
+    token = scientist.tokens["access_token"]
+    assert visit(basic("scientist", token)).username == "scientist"
+    assert visit(f"Bearer {token}").username == "scientist"
+    with pytest.raises(Unauthenticated):
+        visit(basic("scientist", "wrong"))
+
+
+def test_token_of_another_person_is_no_password(visit, scientist, expert):
+    with pytest.raises(Unauthenticated):
+        visit(basic("scientist", expert.tokens["access_token"]))
+
+
+def test_guesses_are_slowed_and_told_to_the_journal(visit, scientist, expert):
+    for _ in range(10):
+        with pytest.raises(Unauthenticated):
+            visit(basic("scientist", "wrong"))
+        db.session.rollback()
+    with pytest.raises(TooManyRequests):
+        visit(basic("scientist", PASSWORD))
+    assert visit(basic("expert", PASSWORD)).username == "expert"
+    db.session.commit()
+    failed = db.session.scalars(select(AuditEvent).where(AuditEvent.event == "person.sign_in_failed")).all()
+    assert [event.target for event in failed] == ["user:scientist"]
