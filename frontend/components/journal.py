@@ -7,28 +7,33 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from frontend.components import times, vocabulary
-from signet_client.types import Event
+from signet_client.types import Event, Subscriber
 
 LONGEST = 300
 
 
-def table(events: Sequence[Event]) -> None:
+def names_of(subscribers: Sequence[Subscriber]) -> dict[str, str]:
+    """How subscribers are shown, `subscriber:billing`, by how the journal names them, `subscriber:<id>`."""
+    return {f"subscriber:{each['id']}": f"subscriber:{each['name']}" for each in subscribers}
+
+
+def table(events: Sequence[Event], names: Mapping[str, str]) -> None:
     """One row an event: when in the person's zone, and in UTC beside it, because a table has no text on hover."""
     shown = {
         "No.": st.column_config.NumberColumn(format="%d", width="small"),
         "Details": st.column_config.TextColumn(width="large"),
     }
-    rows = [_row(event) for event in events]
+    rows = [_row(event, names) for event in events]
     st.dataframe(rows, hide_index=True, column_config=shown, alt="Events of the journal, the newest first")
 
 
-def _row(event: Event) -> dict[str, object]:
+def _row(event: Event, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "No.": event["position"],
         "When": times.local(event["at"]),
         "What": vocabulary.EVENTS.get(event["event"], event["event"]),
-        "Who": event["actor"] or "unknown",
-        "To what": event["target"],
+        "Who": names.get(event["actor"], event["actor"]) or "unknown",
+        "To what": names.get(event["target"], event["target"]),
         "Outcome": vocabulary.OUTCOMES.get(event["outcome"], event["outcome"]),
         "Details": in_words(event["details"]),
         "From": event["address"],

@@ -16,7 +16,8 @@ AT_ONCE, MORE, MOST = 100, 300, 1000
 
 
 def show() -> None:
-    asked = _filters()
+    names = _names()
+    asked = _filters(names)
     limit = int(st.session_state.get("audit_limit", AT_ONCE))
     with states.loading(400):
         events = session.api().audit.list(**asked, limit=limit)
@@ -31,30 +32,36 @@ def show() -> None:
     if not events:
         states.empty("No event fits these filters." if any(asked.values()) else "Nothing has happened yet.")
         return
-    journal.table(events)
+    journal.table(events, names)
     _more(events, limit)
 
 
-def _filters() -> dict[str, Any]:
+def _names() -> dict[str, str]:
+    """What subscribers are called, for those who may know."""
+    return journal.names_of(session.api().subscribers.list()) if session.may("subscribers:manage") else {}
+
+
+def _filters(names: dict[str, str]) -> dict[str, Any]:
     """What is asked of the journal; the filters are part of the address."""
+    ids = {name: raw for raw, name in names.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", key="audit_filters"):
-        event = _choice("What", "event", vocabulary.EVENTS)
-        actor = st.text_input("Who", key="actor", bind="query-params", placeholder="Anybody", width=200)
-        target = st.text_input("To what", key="target", bind="query-params", placeholder="Such as user:ada", width=260)
-        outcome = _choice("Outcome", "outcome", vocabulary.OUTCOMES)
-        since = st.date_input("From", value=None, key="since", bind="query-params", width=160)
-        until = st.date_input("Until and with", value=None, key="until", bind="query-params", width=160)
+        event = _choice("What", "event", vocabulary.EVENTS, 180)
+        actor = st.text_input("Who", key="actor", bind="query-params", placeholder="Anybody", width=130)
+        target = st.text_input("To what", key="target", bind="query-params", placeholder="Such as user:ada", width=210)
+        outcome = _choice("Outcome", "outcome", vocabulary.OUTCOMES, 120)
+        since = st.date_input("From", value=None, key="since", bind="query-params", width=150)
+        until = st.date_input("Until and with", value=None, key="until", bind="query-params", width=150)
     return {
         "event": event,
-        "actor": actor.strip() or None,
-        "target": target.strip() or None,
+        "actor": ids.get(actor.strip(), actor.strip()) or None,
+        "target": ids.get(target.strip(), target.strip()) or None,
         "outcome": outcome,
         "since": _midnight(since),
         "until": _midnight(until + timedelta(days=1)) if until else None,
     }
 
 
-def _choice(label: str, key: str, options: dict[str, str]) -> str | None:
+def _choice(label: str, key: str, options: dict[str, str], width: int) -> str | None:
     return st.selectbox(
         label,
         list(options),
@@ -63,7 +70,7 @@ def _choice(label: str, key: str, options: dict[str, str]) -> str | None:
         format_func=lambda each: options.get(each, each),
         placeholder="All",
         bind="query-params",
-        width=200,
+        width=width,
     )
 
 

@@ -11,6 +11,7 @@ from frontend.views import certificate_rows
 from signet_client.types import Certificate, Subscriber
 
 YEAR_DAYS = 366
+END = {"valid": "Ends", "expired": "Ended", "revoked": "Would have ended", "replaced": "Would have ended"}
 SOON = {"7": "7 days", "30": "30 days", "90": "90 days"}
 
 
@@ -111,7 +112,7 @@ def _life(certificate: Certificate) -> None:
         (f"Issued by {states.plain(certificate['issued_by'])}", certificate["issued_at"]),
         ("Can be renewed from", certificate["renewable_from"] if certificate["state"] == "valid" else None),
         ("Replaced; ends", certificate["replaced_at"]),
-        ("Ends" if certificate["state"] == "valid" else "End", certificate["not_after"]),
+        (END[certificate["state"]], certificate["not_after"]),
         (f"Revoked ({_reason(certificate)})", certificate["revoked_at"]),
     ]
     for label, moment in facts:

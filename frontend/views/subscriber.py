@@ -137,5 +137,5 @@ def _done(found: Subscriber) -> None:
         states.empty("The journal knows nothing of it yet.")
         return
     st.caption(f"The newest {words.count(len(events), 'event')}.")
-    journal.table(events)
+    journal.table(events, journal.names_of([found]))
     links.link("audit", "In the journal", icon=":material/receipt_long:", target=f"subscriber:{found['id']}")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pyotp
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
+from flask import Flask
 
 import signet_client as sc
+from backend.database import db
+from backend.identity.authority import ensure_authority
 from backend.identity.principal import Role
+from backend.settings import Settings
 from signet_client import Signet
+from tests.certifying import signing_request
 from tests.client.test_client_real_app import As, as_role, nobody
 from tests.conftest import PASSWORD
 
@@ -29,10 +32,11 @@ def admin(as_role: As) -> Signet:
     return as_role(Role.ADMIN)
 
 
-def signing_request() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    made = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
-    return made.public_bytes(serialization.Encoding.PEM).decode()
+@pytest.fixture(autouse=True)
+def authority(app: Flask, settings: Settings) -> None:
+    """The certificate authority that a first start makes."""
+    ensure_authority(settings)
+    db.session.commit()
 
 
 def test_a_subscriber_from_admission_to_removal(manager: Signet) -> None:
@@ -50,9 +54,9 @@ def test_a_subscriber_from_admission_to_removal(manager: Signet) -> None:
 
 def test_certificates_by_request_by_token_and_revoked(manager: Signet, nobody: Signet) -> None:
     made = manager.subscribers.create("billing", models=["*"])
-    issued = manager.certificates.issue(made["id"], signing_request())
+    issued = manager.certificates.issue(made["id"], signing_request().decode())
     token = manager.subscribers.enrolment(made["id"])["token"]
-    enrolled = nobody.certificates.enrol(token, signing_request())
+    enrolled = nobody.certificates.enrol(token, signing_request().decode())
     found = manager.certificates.list(subscriber_id=made["id"], state="valid", expiring_within_days=365)
     assert {each["serial_number"] for each in found} == {issued["serial_number"], enrolled["serial_number"]}
     revoked = manager.certificates.revoke(issued["serial_number"], "keyCompromise")

@@ -95,6 +95,13 @@ def test_the_journal_with_filters(as_role: As, stub: StubPlatform) -> None:
     assert stub.people.told[-1] == {"event": "subscriber.created", "actor": "manager", "limit": "100"}
 
 
+def test_subscribers_go_by_their_names_in_the_journal(as_role: As, stub: StubPlatform) -> None:
+    browser = as_role("manager")
+    tab = browser.open("audit", target="subscriber:billing")
+    assert set(tab.dataframe[0].value["To what"]) == {"subscriber:billing"}
+    assert stub.people.told[-1]["target"] == "subscriber:s-1"
+
+
 def test_days_of_the_journal_begin_where_the_person_is(as_role: As, stub: StubPlatform) -> None:
     browser = as_role("manager")
     tab = browser.open("audit", since="2026-11-01", until="2026-11-02")
