@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.algorithms.contract import Matrix
-from backend.algorithms.encoding import LISTED
+from backend.algorithms.encoding import LISTED, RowEncoder
 from backend.algorithms.signature import LARGEST_INTEGER, Column, expand
 from backend.algorithms.values import Unfit, value_encoder
 from backend.errors import FieldProblem, InvalidFields
 
 # Values as JSON has them, or an array of numbers or of truth values.
 Values = Sequence[Any] | NDArray[Any]
+
+_FEW = 16  # rows; below, what numpy takes to begin is more than Python takes for all
 
 
 class ColumnEncoder:
@@ -24,11 +26,17 @@ class ColumnEncoder:
         self._names = frozenset(column.name for column in columns)
         self._encoders = [value_encoder(column) for column in columns]
         self._widths = [len(expand([column])) for column in columns]
+        self._by_row = RowEncoder(columns)
+        self._whole = [place for place, column in enumerate(columns) if column.kind == "integer"]
+        self._may_miss = np.array([column.missing for column in columns])
+        self._are_numbers = all(column.kind in {"number", "integer"} for column in columns)
 
     def encode(self, given: Mapping[str, Values]) -> Matrix:
         """The matrix of these columns, all of one length; InvalidFields with every offending field (the first 20)."""
         self._verify_names(given)
         rows = len(given[self._columns[0].name])
+        if rows < _FEW:
+            return self._by_row.encode(list(zip(*(_plain(given[c.name]) for c in self._columns), strict=True)))
         matrix = np.empty((rows, sum(self._widths)), dtype=np.float64)
         problems: list[FieldProblem] = []
         place = 0
@@ -36,20 +44,46 @@ class ColumnEncoder:
             out = matrix[:, place : place + width]
             values = given[column.name]
             place += width
-            if isinstance(values, np.ndarray):
-                if _fill(column, values, out):
-                    continue
-                values = values.tolist()
-            problems += _fill_one_by_one(column, values, encode, out)
+            if not (isinstance(values, np.ndarray) and _fill(column, values, out)):
+                problems += _fill_one_by_one(column, _plain(values), encode, out)
         if problems:
             raise InvalidFields(sorted(problems, key=lambda problem: problem.row or 0)[:LISTED])
         return matrix
+
+    def encode_table(self, values: NDArray[Any]) -> Matrix:
+        """The matrix of numbers (rows, columns) in the order of the columns; the same as of their rows."""
+        if self._are_numbers and values.shape[1] == len(self._columns) and values.dtype.kind == "f":
+            found = values.astype(np.float64)
+            if self._fits(found):
+                found[:, self._whole] += 0.0  # a whole number has no negative zero
+                return found
+        return self.encode({column.name: values[:, place] for place, column in enumerate(self._columns)})
+
+    def _fits(self, found: Matrix) -> bool:
+        """Whether every number fits its column; what is missing is made the one NaN."""
+        finite = np.isfinite(found)
+        if not finite.all():
+            missing = np.isnan(found)
+            if not (finite | (missing & self._may_miss)).all():
+                return False
+            found[missing] = np.nan
+        return not self._whole or _are_whole(found[:, self._whole])
 
     def _verify_names(self, given: Mapping[str, Values]) -> None:
         missing = [FieldProblem(column.name, "is missing") for column in self._columns if column.name not in given]
         unknown = [FieldProblem(name[:80], "is not a field of this model") for name in given if name not in self._names]
         if missing or unknown:
             raise InvalidFields((missing + unknown)[:LISTED])
+
+
+def _plain(values: Values) -> Sequence[Any]:
+    plain: Sequence[Any] = values.tolist() if isinstance(values, np.ndarray) else values
+    return plain
+
+
+def _are_whole(found: Matrix) -> bool:
+    """Whether all are whole numbers that are kept exactly, or missing."""
+    return bool((np.isnan(found) | ((found == np.trunc(found)) & (np.abs(found) <= LARGEST_INTEGER))).all())
 
 
 def _fill(column: Column, values: NDArray[Any], out: Matrix) -> bool:
@@ -77,8 +111,7 @@ def _fill_floats(column: Column, values: NDArray[Any], out: Matrix) -> bool:
     if np.isinf(found).any() or (missing.any() and not column.missing):
         return False
     if column.kind == "integer":
-        whole = missing | ((found == np.trunc(found)) & (np.abs(found) <= LARGEST_INTEGER))
-        if not whole.all():
+        if not _are_whole(found):
             return False
         found += 0.0  # a whole number has no negative zero
     found[missing] = np.nan

@@ -16,8 +16,8 @@ from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import open_inference as protocol
 from backend.protocols import open_inference_schemas as schemas
-from backend.protocols.open_inference_model import EXTENSIONS, columns_of, metadata, outputs_of
-from backend.serving.models import ServedModel
+from backend.protocols.open_inference_model import EXTENSIONS, columns_of, metadata, outputs_of, table_of
+from backend.serving.models import Outputs, ServedModel
 
 endpoints = Endpoints("Open Inference Protocol v2")
 
@@ -118,11 +118,19 @@ def _metadata(served: ServedModel) -> dict[str, Any]:
     return metadata(served.model, served.version, made.algorithm, made.columns, made.classes, served.class_names)
 
 
+def _predicted(served: ServedModel, question: protocol.Question) -> Outputs:
+    columns = served.signature.columns
+    table = table_of(question.inputs, columns)
+    if table is not None:
+        return served.predict_numbers(table)
+    return served.predict_columns(columns_of(question.inputs, columns))
+
+
 def _infer(served: ServedModel, payload: bytes, platform: Platform) -> Response:
     length = request.headers.get(protocol.HEADER)
     question = protocol.parse(payload, length, max_rows=platform.settings.max_rows, new_id=new_id())
     made = served.signature
-    predicted = served.predict_columns(columns_of(question.inputs, made.columns))
+    predicted = _predicted(served, question)
     outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)
     body, json_length = protocol.render(question, outputs, model=served.model, version=served.version)
     if json_length is None:

@@ -8,6 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backend.errors import FieldProblem, InvalidFields, Malformed
 from backend.protocols.open_inference import Output
 from backend.protocols.tensors import BOOL, BYTES, FLOATS, WHOLE, Tensor, Values
@@ -69,10 +72,19 @@ def metadata(
     }
 
 
+def table_of(inputs: Sequence[Tensor], columns: Sequence[Column]) -> NDArray[Any] | None:
+    """The numbers (rows, columns) of a single input that is a table without missing values in its JSON; else None."""
+    if not _is_table(inputs, columns) or not isinstance(inputs[0].values, np.ndarray):
+        return None
+    _verify_table(inputs[0], columns)
+    return inputs[0].values.reshape(inputs[0].shape)
+
+
 def columns_of(inputs: Sequence[Tensor], columns: Sequence[Column]) -> dict[str, Values]:
     """The tensors as columns of the model; Malformed or InvalidFields says which does not fit."""
     if _is_table(inputs, columns):
-        return _from_table(inputs[0], columns)
+        _verify_table(inputs[0], columns)
+        return {column.name: inputs[0].values[place :: len(columns)] for place, column in enumerate(columns)}
     kinds = {column.name: column.kind for column in columns}
     problems = [
         FieldProblem(tensor.name, f"is {tensor.datatype} where the model takes {_DATATYPES[kinds[tensor.name]]}")
@@ -110,7 +122,7 @@ def _is_table(inputs: Sequence[Tensor], columns: Sequence[Column]) -> bool:
     return len(inputs[0].shape) == 2 and (inputs[0].name not in names or inputs[0].shape[1] > 1)
 
 
-def _from_table(tensor: Tensor, columns: Sequence[Column]) -> dict[str, Values]:
+def _verify_table(tensor: Tensor, columns: Sequence[Column]) -> None:
     if tensor.datatype not in _NUMBERS:
         raise InvalidFields([FieldProblem(tensor.name[:80], f"is {tensor.datatype} where the model takes numbers")])
     width = tensor.shape[1]
@@ -118,7 +130,6 @@ def _from_table(tensor: Tensor, columns: Sequence[Column]) -> dict[str, Values]:
         names = ", ".join(column.name for column in columns)[:300]
         problem = f"has {width} columns where the model takes {len(columns)}: {names}"
         raise InvalidFields([FieldProblem(tensor.name[:80], problem)])
-    return {column.name: tensor.values[place::width] for place, column in enumerate(columns)}
 
 
 def _prediction_type(classes: Sequence[object]) -> str:

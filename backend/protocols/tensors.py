@@ -17,9 +17,11 @@ Values = Sequence[Any] | NDArray[Any]
 
 FLOATS = {"FP16": "<f2", "FP32": "<f4", "FP64": "<f8"}
 WHOLE = {f"{sign}INT{bits}": f"<{'u' if sign else 'i'}{bits // 8}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
+_LIMITS = {name: (int(np.iinfo(form).min), int(np.iinfo(form).max)) for name, form in WHOLE.items()}
 BOOL, BYTES = "BOOL", "BYTES"
 DATATYPES = (BOOL, *WHOLE, *FLOATS, BYTES)
 
+_FEW = 16  # values; below, a list is quicker than an array
 _LARGEST_FP32 = float(np.finfo(np.float32).max)
 _LENGTH = 4  # bytes before each element of a raw BYTES tensor
 
@@ -106,7 +108,7 @@ def _flat(name: str, shape: tuple[int, ...], data: list[Any]) -> list[Any]:
 def _json_floats(name: str, datatype: str, shape: tuple[int, ...], flat: list[Any], kinds: set[type]) -> Values:
     if not kinds <= {float, int, type(None)}:
         _refuse_first(name, datatype, shape, flat, lambda v: v is None or type(v) in {float, int}, "a number")
-    values = np.array(flat, dtype=np.float64) if kinds == {float} else flat
+    values = np.array(flat, dtype=np.float64) if kinds == {float} and len(flat) >= _FEW else flat
     if datatype == "FP32" and not (isinstance(values, np.ndarray) and (np.abs(values) <= _LARGEST_FP32).all()):
         fits = "a number that FP32 holds"
         _refuse_first(name, datatype, shape, flat, lambda v: v is None or abs(v) <= _LARGEST_FP32, fits)
@@ -114,8 +116,7 @@ def _json_floats(name: str, datatype: str, shape: tuple[int, ...], flat: list[An
 
 
 def _json_whole(name: str, datatype: str, shape: tuple[int, ...], flat: list[Any], kinds: set[type]) -> Values:
-    limits = np.iinfo(WHOLE[datatype])
-    low, high = int(limits.min), int(limits.max)
+    low, high = _LIMITS[datatype]
 
     def fits(value: Any) -> bool:
         if value is None:
@@ -124,7 +125,7 @@ def _json_whole(name: str, datatype: str, shape: tuple[int, ...], flat: list[Any
         return whole and low <= value <= high
 
     if kinds == {int} and low <= min(flat) and max(flat) <= high:
-        return np.array(flat, dtype=WHOLE[datatype])
+        return np.array(flat, dtype=WHOLE[datatype]) if len(flat) >= _FEW else flat
     _refuse_first(name, datatype, shape, flat, fits, f"a whole number from {low} to {high}")
     return flat
 

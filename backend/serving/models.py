@@ -81,6 +81,10 @@ class ServedModel:
         """The same answer for whole columns by name, each a list of JSON's values or an array of numbers or truth values."""
         return self._answer(self._column_encoder.encode(columns))
 
+    def predict_numbers(self, values: NDArray[Any]) -> Outputs:
+        """The same answer for numbers (rows, columns) in the order of the columns."""
+        return self._answer(self._column_encoder.encode_table(values))
+
     def predict_table(self, table: pa.Table) -> Outputs:
         """The same answer for an Arrow table with columns of those names."""
         return self._answer(encode_table(self.signature.columns, table))

@@ -243,11 +243,15 @@ columns = st.builds(
 )
 
 
-@given(columns, st.lists(values, min_size=1, max_size=5))
+repeats = st.sampled_from([1, 40])  # few rows and many go different ways
+
+
+@given(columns, st.lists(values, min_size=1, max_size=5), repeats)
 @settings(max_examples=300, deadline=None)
 def test_a_column_is_encoded_as_its_rows_are_or_refused_for_the_same_reason(
-    column: Any, given_values: list[Any]
+    column: Any, given_values: list[Any], repeat: int
 ) -> None:
+    given_values = given_values * repeat
     by_rows = encoded(lambda: encode_rows([column], [[value] for value in given_values]))
     assert encoded(lambda: ColumnEncoder([column]).encode({"a": given_values})) == by_rows
 
@@ -258,11 +262,31 @@ arrays = st.one_of(
 )
 
 
-@given(columns, arrays)
+@given(columns, arrays, repeats)
 @settings(max_examples=300, deadline=None)
-def test_an_array_is_encoded_as_its_values_are(column: Any, given_values: list[Any]) -> None:
+def test_an_array_is_encoded_as_its_values_are(column: Any, given_values: list[Any], repeat: int) -> None:
+    given_values = given_values * repeat
     by_rows = encoded(lambda: encode_rows([column], [[value] for value in given_values]))
     assert encoded(lambda: ColumnEncoder([column]).encode({"a": np.array(given_values)})) == by_rows
+
+
+tables = st.integers(1, 3).flatmap(
+    lambda rows: st.lists(
+        st.tuples(numbers | st.floats(), st.integers(-9, 9).map(float) | numbers, st.floats()),
+        min_size=rows,
+        max_size=rows,
+    )
+)
+
+
+@given(tables, repeats)
+@settings(max_examples=300, deadline=None)
+def test_a_table_of_numbers_is_encoded_as_its_rows_are(rows: list[Any], repeat: int) -> None:
+    table = np.array(rows * repeat)
+    by_rows = encoded(lambda: encode_rows(NUMERIC, table.tolist()))
+    assert encoded(lambda: ColumnEncoder(NUMERIC).encode_table(table)) == by_rows
+    by_columns = {column.name: table[:, place] for place, column in enumerate(NUMERIC)}
+    assert encoded(lambda: ColumnEncoder(NUMERIC).encode(by_columns)) == by_rows
 
 
 def test_the_output_of_integer_classes_is_int64() -> None:

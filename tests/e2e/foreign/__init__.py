@@ -1,0 +1,1 @@
+"""Programs for clients of other servers, each run by a Python of its own that has that client installed."""
