@@ -13,6 +13,7 @@ from backend.database import db
 from backend.identity import sessions
 from backend.identity.backoff import network_of
 from backend.identity.principal import ROLES, Permission, Principal, Role
+from backend.identity.second_factor import is_in_use
 from backend.identity.signing_in import Claim, proving, sign_in
 from backend.identity.tables import Session
 from backend.identity.users import change_password, get_user
@@ -48,6 +49,7 @@ class Me(Answer):
     username: str = Field(validation_alias="name")
     role: Role
     permissions: list[Permission]
+    second_factor: bool = Field(description="Whether a code is asked for at sign-in")
 
 
 class RoleAnswer(Answer):
@@ -87,9 +89,10 @@ def logout(actor: Principal) -> None:
 
 
 @endpoints.get("/v1/me", access=Allow.SIGNED_IN, answer=Me)
-def read_me(actor: Principal) -> Principal:
+def read_me(actor: Principal) -> dict[str, object]:
     """Who am I, and what may I do."""
-    return actor
+    facts = {name: getattr(actor, name) for name in ("id", "name", "role", "permissions")}
+    return facts | {"second_factor": is_in_use(get_user(actor.id))}
 
 
 @endpoints.put("/v1/me/password", access=Allow.SIGNED_IN, status=204)

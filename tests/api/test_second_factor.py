@@ -43,7 +43,9 @@ def _login(http: FlaskClient, **more: str) -> tuple[int, str]:
 
 
 def test_from_the_first_code_on_every_sign_in_needs_one(http: FlaskClient, expert: Person) -> None:
+    assert expert.get("/v1/me").get_json()["second_factor"] is False
     app = Phone(expert)
+    assert expert.get("/v1/me").get_json()["second_factor"] is True
     assert _login(http) == (401, "otp-required")
     assert _login(http, password="wrong password here") == (401, "invalid-credentials")
     assert _login(http, otp="000000") == (401, "invalid-credentials")
