@@ -151,6 +151,9 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def finish_request(self, conn: Any, fs: Any) -> None:
         if conn.sock.fileno() == -1:
             self.nr_conns -= 1
+        elif self.alive and not fs.cancelled() and fs.exception() is None and fs.result() is True and _read_ahead(conn):
+            # The next request was read with the end of this one: the socket would never become readable for it.
+            self.enqueue_req(conn)
         else:
             super().finish_request(conn, fs)
 
@@ -205,6 +208,13 @@ def _say_goodbye(connection: socket.socket, linger: float) -> None:
         pass  # cut by the peer or by its allowance: closed either way
     finally:
         connection.close()
+
+
+def _read_ahead(conn: Any) -> bool:
+    """Whether bytes of the connection were read that no request has used yet."""
+    unreader = conn.parser.unreader
+    unreader.unread(ahead := unreader.take_buffered())
+    return bool(ahead)
 
 
 def _connections(threads: int) -> int:

@@ -152,9 +152,11 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         success["content"] = {endpoint.media_type: {"schema": schema}}
     elif endpoint.answers:
         success["content"] = {endpoint.media_type: {"schema": endpoint.answers}}
-    failure = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    failure: dict[str, Any] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     if endpoint.failure:
         failure = {"application/json": {"schema": endpoint.failure}}
+    elif endpoint.shape is not None:
+        failure = {"application/json": {"schema": {"type": "object", "description": endpoint.shape.__doc__}}}
     return {
         str(endpoint.status): success,
         "default": {"description": "What went wrong", "content": failure},

@@ -68,8 +68,8 @@ SERVER_CA = _authority(
     "server-ca", issuer="root", days=1095, path_length=0, purposes=(ExtendedKeyUsageOID.SERVER_AUTH,)
 )
 
-# A year, which is the longest that Mozilla's guidance allows, renewed in its last third: a web app that reads its certificate
-# only at its start has months to restart.
+# A year, the longest that Mozilla's guidance allows, renewed in its last third: a web app that reads its certificate only
+# at its start has months to restart.
 SERVER = Profile(
     name="server",
     issuer="server-ca",

@@ -135,7 +135,7 @@ def server_purpose(api: Running, service: Service) -> list[x509.Certificate]:
 
 def leaf_as_issuer(api: Running, service: Service) -> list[x509.Certificate]:
     """23. A subscriber signs a certificate with its own key: it is no authority."""
-    signer = replace(Signer.of(api.authority.subscribers), key=service.key, name=_of(service).subject)
+    signer = replace(Signer.itself("any", service.key), name=_of(service).subject)
     return [certify(SUBSCRIBER, _applicant(service), signer=signer, now=datetime.now(UTC)), _of(service)]
 
 
@@ -143,7 +143,7 @@ def by_the_root(api: Running, service: Service) -> list[x509.Certificate]:
     """21. Only the subscribers' authority admits subscribers; what else stands under the root does not."""
     root = api.authority
     assert root.root_key is not None
-    signer = replace(Signer.of(root.servers), name=root.root.subject, key=root.root_key)
+    signer = replace(Signer.itself("any", root.root_key), name=root.root.subject)
     return [certify(SUBSCRIBER, _applicant(service), signer=signer, now=datetime.now(UTC)), root.root]
 
 

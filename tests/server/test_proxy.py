@@ -117,6 +117,20 @@ def test_a_body_that_is_cut_is_answered_and_the_connection_closed(proxied: Api, 
         assert read_all(connection).startswith(b"HTTP/1.1 400")
 
 
+def test_what_follows_a_refusal_is_answered_also_where_the_refused_body_comes_with_it(
+    proxied: Api, service: Service
+) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(proxied.proxy_socket))
+        head = b"POST /v1/models/iris/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+        connection.sendall(head + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401")
+        stated = f"Client-Cert: {_stated(service)}\r\nConnection: close\r\n\r\n".encode()
+        connection.sendall(b"{}" + head + stated + b"{}")
+        assert b"HTTP/1.1 400" in read_all(connection)
+
+
 def test_a_refused_upload_is_told_why(proxied: Api, service: Service) -> None:
     """Closing at once, with bytes unread, would make the kernel throw the answer away."""
     size = 40 * 1024 * 1024

@@ -77,6 +77,13 @@ def test_a_body_arrives_whole(server: Running, framing: bytes) -> None:
         assert json.loads(answer.split(b"\r\n\r\n", 1)[1]) == expected
 
 
+def test_requests_that_arrive_in_one_piece_are_all_answered(server: Running) -> None:
+    """Each is read with the end of the one before, and so nothing more arrives that would announce it."""
+    one = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+    answers = server.exchange(2 * (one + b"\r\n") + one + b"Connection: close\r\n\r\n")
+    assert (answers.count(b"HTTP/1.1 200"), answers.count(b"here")) == (3, 3)
+
+
 def test_a_body_that_ends_early_is_refused(server: Running) -> None:
     with server.connect() as connection:
         connection.sendall(POST + b"Content-Length: 1000\r\n\r\nhalf")
