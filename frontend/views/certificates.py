@@ -76,17 +76,25 @@ def _states() -> dict[str, vocabulary.Look]:
 
 
 def _choice(label: str, key: str, options: dict[str, str], every: str) -> str | None:
-    """A filter that is part of the address, so that what it shows can be sent to somebody else."""
-    return st.selectbox(
+    """A filter that is part of the address, so that what it shows can be sent to somebody else.
+
+    Streamlit's own binding to the address would also take `serial` out of it when a link of the list is followed.
+    """
+    keys, asked = list(options), links.chosen(key)
+    chosen = st.selectbox(
         label,
-        list(options),
-        index=None,
-        key=key,
+        keys,
+        index=keys.index(asked) if asked in options else None,
+        key=f"filter_{key}",
         format_func=lambda each: options.get(each, each),
         placeholder=every,
-        bind="query-params",
         width=220,
     )
+    if chosen:
+        st.query_params[key] = chosen
+    elif asked:
+        del st.query_params[key]
+    return chosen
 
 
 def _detail(certificate: Certificate) -> None:

@@ -166,11 +166,20 @@ def test_certificates_with_the_year_ahead(as_role: As) -> None:
 def test_filters_of_certificates_reach_the_platform(as_role: As, stub: StubPlatform) -> None:
     browser = as_role("manager")
     tab = browser.open("certificates")
-    tab.selectbox(key="subscriber").select("s-1")
-    tab.selectbox(key="state").select("revoked")
-    tab.selectbox(key="ends_within").select("30").run()
+    tab.selectbox(key="filter_subscriber").select("s-1")
+    tab.selectbox(key="filter_state").select("revoked")
+    tab.selectbox(key="filter_ends_within").select("30").run()
     assert stub.people.told[-1] == {"subscriber": "s-1", "state": "revoked", "expiring_within_days": "30"}
     assert "1 certificate" in browser.words()
+    assert "revoked" in tab.query_params["state"]
+    tab.selectbox(key="filter_state").set_value(None).run()
+    assert "state" not in tab.query_params
+
+
+def test_filters_of_certificates_come_from_the_address(as_role: As, stub: StubPlatform) -> None:
+    browser = as_role("manager")
+    browser.open("certificates", state="revoked", subscriber="nobody")
+    assert stub.people.told[-1] == {"state": "revoked"}
 
 
 def test_a_certificate_is_issued_from_a_pasted_request(as_role: As, stub: StubPlatform) -> None:
