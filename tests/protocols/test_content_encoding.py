@@ -32,19 +32,19 @@ def test_other_packings_are_refused(encoding: str) -> None:
         inflate(TEXT, encoding, 10_000)
 
 
-@pytest.mark.parametrize(
-    ("payload", "encoding"),
-    [
-        (TEXT, "gzip"),
-        (TEXT, "deflate"),
-        (gzip.compress(TEXT)[:-9], "gzip"),
-        (zlib.compress(TEXT) + b"more", "deflate"),
-        (gzip.compress(TEXT) + b"more", "gzip"),
-        (gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:]), "gzip"),
-        (b"", "gzip"),
-        (b"", "deflate"),
-    ],
-)
+BROKEN = {
+    "not packed for gzip": (TEXT, "gzip"),
+    "not packed for deflate": (TEXT, "deflate"),
+    "cut short": (gzip.compress(TEXT)[:-9], "gzip"),
+    "more after deflate": (zlib.compress(TEXT) + b"more", "deflate"),
+    "more after gzip": (gzip.compress(TEXT) + b"more", "gzip"),
+    "two gzip members": (gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:]), "gzip"),
+    "nothing for gzip": (b"", "gzip"),
+    "nothing for deflate": (b"", "deflate"),
+}
+
+
+@pytest.mark.parametrize(("payload", "encoding"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_packing_is_malformed(payload: bytes, encoding: str) -> None:
     with pytest.raises(Malformed):
         inflate(payload, encoding, 10_000)
