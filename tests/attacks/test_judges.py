@@ -47,7 +47,7 @@ def api(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
-@pytest.mark.platform
+@pytest.mark.judges
 def test_mozillas_guidance(sslyze: Path, api: Running, tmp_path: Path) -> None:
     """18. Versions, ciphers, groups, certificate, resumption: as Mozilla's intermediate configuration asks."""
     report = tmp_path / "report.json"

@@ -32,6 +32,7 @@ def test_other_packings_are_refused(encoding: str) -> None:
         inflate(TEXT, encoding, 10_000)
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("payload", "encoding"),
     [
@@ -45,6 +46,21 @@ def test_other_packings_are_refused(encoding: str) -> None:
         (b"", "deflate"),
     ],
 )
+=======
+BROKEN = {
+    "not packed for gzip": (TEXT, "gzip"),
+    "not packed for deflate": (TEXT, "deflate"),
+    "cut short": (gzip.compress(TEXT)[:-9], "gzip"),
+    "more after deflate": (zlib.compress(TEXT) + b"more", "deflate"),
+    "more after gzip": (gzip.compress(TEXT) + b"more", "gzip"),
+    "two gzip members": (gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:]), "gzip"),
+    "nothing for gzip": (b"", "gzip"),
+    "nothing for deflate": (b"", "deflate"),
+}
+
+
+@pytest.mark.parametrize(("payload", "encoding"), BROKEN.values(), ids=BROKEN)
+>>>>>>> 1395b2e791af644d955fbc4794527e2765f86095
 def test_a_broken_packing_is_malformed(payload: bytes, encoding: str) -> None:
     with pytest.raises(Malformed):
         inflate(payload, encoding, 10_000)
