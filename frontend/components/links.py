@@ -28,4 +28,9 @@ def go(address: str, **query: str) -> NoReturn:
 def chosen(name: str) -> str | None:
     """What the address says under this name."""
     value = st.query_params.get(name)
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    # A link to the page that is open tells the server and leaves the browser's address as it was; saying it again sets it there,
+    # or the next click would forget what is shown.
+    st.query_params[name] = value
+    return value
