@@ -13,12 +13,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     yield from running_platform(tmp_path_factory.mktemp("home"))
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "clients: installs the clients of other servers, each in an environment of its own"
-    )
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # One platform fills this machine: its tests go to one worker.
     for item in items:
