@@ -193,9 +193,9 @@ class TestServerCertificate:
     ) -> None:
         ensure_authority(settings)
         first = _server_serial(settings)
-        _at(monkeypatch, datetime.now(UTC) + timedelta(days=260))
+        _at(monkeypatch, datetime.now(UTC) + timedelta(days=243))
         assert ensure_server_certificate(settings).serial_number == first
-        _at(monkeypatch, datetime.now(UTC) + timedelta(days=270))
+        _at(monkeypatch, datetime.now(UTC) + timedelta(days=244))
         assert ensure_server_certificate(settings).serial_number != first
 
     def test_it_is_made_anew_for_new_names(self, settings: Settings) -> None:
