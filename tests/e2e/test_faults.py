@@ -65,7 +65,7 @@ def test_an_acknowledged_job_ends_registered_exactly_once(
     model = f"{fault.__name__.strip('_').replace('_', '-')}-{round_}"
     client = _client(victim)
     dataset = upload(client, BIKES, model)
-    slow = {"learning_rate": 0.001, "n_estimators": 5000, "early_stopping_rounds": 5000}
+    slow = {"learning_rate": 0.001, "n_estimators": 8000, "early_stopping_rounds": 8000}
     job = train(client, dataset["id"], "rentals", model, hyperparameters=slow)
     wait_for(lambda: _is_fitting(client, job["id"]), seconds=60, what="the job is fitting")
     fault(victim)

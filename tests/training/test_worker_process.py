@@ -24,7 +24,7 @@ from tests.training.conftest import Transaction, add_job, open_storage, row, tra
 # Learns for minutes, unless it is stopped.
 ENDLESS = {"n_estimators": 100_000, "early_stopping_rounds": 100_000, "learning_rate": 1e-6}
 # Learns for some seconds.
-LONG = {"n_estimators": 1500, "early_stopping_rounds": 1500, "learning_rate": 0.001, "max_depth": 3}
+LONG = {"n_estimators": 8000, "early_stopping_rounds": 8000, "learning_rate": 0.001, "max_depth": 3}
 
 
 class Workers:
