@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
 TIME = "%Y-%m-%dT%H:%M:%S"
@@ -11,11 +12,20 @@ TALKATIVE = ("httpx", "httpcore", "urllib3", "alembic")
 
 
 class OneLine(logging.Formatter):
-    """What a caller sent cannot begin a line of its own, nor steer the terminal on which it is read."""
+    """What a caller sent cannot begin a line of its own, nor steer the terminal on which it is read.
+
+    The lines of a traceback are indented: an error may hold a caller's text, and a line that begins with a time is one of ours.
+    """
+
+    converter = staticmethod(time.gmtime)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         record.message = "".join(map(_printable, record.message))
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        lines = super().formatException(ei).split("\n")
+        return "\n".join("  " + "".join(map(_printable, line)) for line in lines)
 
 
 def _printable(letter: str) -> str:
@@ -24,10 +34,8 @@ def _printable(letter: str) -> str:
 
 def configure_logging() -> None:
     """Log to standard error at INFO, libraries that talk much at WARNING; called once, by a process's root."""
-    formatter = OneLine(FORMAT, TIME)
-    formatter.converter = time.gmtime
     output = logging.StreamHandler()
-    output.setFormatter(formatter)
+    output.setFormatter(OneLine(FORMAT, TIME))
     logging.basicConfig(level=logging.INFO, handlers=[output], force=True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -6,6 +6,7 @@ Where a proxy ends TLS in front of it, the API listens on a Unix socket instead,
 import ctypes
 import logging
 import os
+import re
 import resource
 import selectors
 import signal
@@ -31,7 +32,7 @@ from backend.errors import SignetError
 from backend.identity.authority import ensure_authority, ensure_server_certificate
 from backend.listener.tls import BoundedSocket, Deadlines, Listener
 from backend.listener.wsgi import misframed, problem_answer, with_peer, with_proxy
-from backend.logs import FORMAT, TIME, configure_logging
+from backend.logs import FORMAT, TIME, OneLine, configure_logging
 from backend.settings import Settings
 
 _GRACE_SECONDS = 20
@@ -39,6 +40,8 @@ _IDLE_SECONDS = 75
 _CHECK_CERTIFICATE_SECONDS = 6 * 3600
 _PR_SET_PDEATHSIG = 1
 _CLAIMS = ("CLIENT_CERT", "X_SSL_CLIENT_CERT", "X_FORWARDED_CLIENT_CERT")
+# A name or an address, and a port: narrower than RFC 3986, which would take a list of hosts for a name.
+_HOST = re.compile(r"([\w.~%-]+|\[[\w.~%:-]+\])(:[0-9]*)?", re.ASCII)
 
 _REFUSALS: dict[type[Exception], HTTPStatus] = {
     framing.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -186,7 +189,10 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
 class OneLineLogger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's log, in our format, with one line for a connection that was cut: anybody can cause those at will."""
 
-    error_fmt, datefmt = FORMAT, TIME
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for output in self.error_log.handlers:
+            output.setFormatter(OneLine(FORMAT, TIME))
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         error = sys.exc_info()[1]
@@ -224,13 +230,16 @@ def _connections(threads: int) -> int:
 
 
 def _pre_request(worker: Any, request: Any) -> None:
-    """Take no body whose end depends on a coding that the next reader may understand differently.
+    """Take no request without exactly one host (RFC 9112, 3.2), nor a body whose end depends on a coding that others read differently.
 
     A header with "_" in its name would be mistaken for the one with "-", so it is dropped; but where it claims to be a certificate on
     a direct connection it goes on, for the app to refuse and to note.
     """
     claims = _CLAIMS if worker.app.settings.proxy_socket is None else ()
     request.headers = [(name, value) for name, value in request.headers if "_" not in name or name in claims]
+    hosts = [value for name, value in request.headers if name == "HOST"]
+    if (len(hosts) != 1 and request.version >= (1, 1)) or not all(map(_HOST.fullmatch, hosts)):
+        raise framing.InvalidHeader("HOST")
     for name, value in request.headers:
         if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
             raise framing.UnsupportedTransferCoding(value)

@@ -252,6 +252,11 @@ def test_a_line_of_the_log_that_a_caller_wrote() -> None:
     record = logging.LogRecord("signet", logging.INFO, "", 0, "GET %s", ("/a\n2026 ERROR forged\x1b[2J\u2028",), None)
     assert len(formatter.format(record).splitlines()) == 1
     assert "\x1b" not in formatter.format(record)
+    error = ValueError("lost /a\n2026 ERROR forged\x1b[2J\u2028")
+    record.exc_info = (ValueError, error, None)
+    _, *more = formatter.format(record).splitlines()
+    assert {line[:2] for line in more} == {"  "}
+    assert "\x1b" not in "".join(more)
 
 
 def test_the_process_logs_in_that_form() -> None:

@@ -92,6 +92,11 @@ AMBIGUOUS = {
     "a folded header": POST + b"X: a\r\n Transfer-Encoding: chunked\r\n\r\n" + SMUGGLED,
     "a chunk of no number": POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n" + SMUGGLED,
     "two hosts": GET + b"Host: localhost\r\nHost: elsewhere\r\n\r\n" + SMUGGLED,
+    "no host": GET + b"\r\n" + SMUGGLED,
+    "an empty host": GET + b"Host: \r\n\r\n" + SMUGGLED,
+    "a list of hosts": GET + b"Host: localhost,elsewhere\r\n\r\n" + SMUGGLED,
+    "a host with a path": GET + b"Host: localhost/v1\r\n\r\n" + SMUGGLED,
+    "a host in another coding": GET + b"Host: local\xe9host\r\n\r\n" + SMUGGLED,
 }
 
 

@@ -64,6 +64,26 @@ def test_the_proxy_states_the_certificate(proxied: Api, service: Service, home: 
         eventually(lambda: predict(connection, {"Client-Cert": _stated(service)}) == 401, seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("HTTP/1.1", 400),
+        ("HTTP/1.1\r\nHost: localhost\r\nHost: localhost", 400),
+        ("HTTP/1.1\r\nHost: one,two", 400),
+        ("HTTP/1.1\r\nHost: signet.example:8443", 200),
+        ("HTTP/1.1\r\nHost: [2001:db8::1]:8443", 200),
+        ("HTTP/1.0", 200),  # needs none, and health checks send none
+    ],
+)
+def test_a_request_names_one_host(proxied: Api, head: str, status: int) -> None:
+    """RFC 9112, section 3.2."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(proxied.proxy_socket))
+        connection.sendall(f"GET /health/live {head}\r\nConnection: close\r\n\r\n".encode())
+        assert read_all(connection).split(b" ", 2)[1] == b"%d" % status
+
+
 def test_only_the_proxy_and_its_group_can_open_the_socket(proxied: Api) -> None:
     assert proxied.proxy_socket is not None
     mode = proxied.proxy_socket.stat().st_mode

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import re
 import ssl
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -41,6 +43,19 @@ def test_what_never_reaches_the_app_is_answered_as_a_problem(server: Running, se
     assert document["request_id"].encode() in head
     assert b"nonsense" not in answer
     assert b"secret" not in answer
+
+
+def test_what_a_caller_sent_begins_no_line_of_the_log(own_server: Running) -> None:
+    """The server's own log too, where a fault repeats what the caller sent: one line says so, what follows is indented."""
+    forged = "2026-11-23T00:00:00.000Z INFO signet.access: forged"
+    answer = own_server.exchange(f"GET /broken%0a{quote(forged)}%1b%5b2J HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert _status(answer) == 500
+    text = eventually(lambda: "forged" in (found := own_server.log.read_text()) and found)
+    assert "OSError: lost /broken" in text
+    assert "\x1b" not in text
+    head = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z [A-Z]+ (gunicorn\.error|signet\.\w+): ")
+    lines = [line for line in text.splitlines() if not line.startswith("  ")]
+    assert [line for line in lines if not head.match(line) or "forged" in line] == []
 
 
 def test_headers_do_not_change_who_asks_and_how(server: Running) -> None:

@@ -74,8 +74,8 @@ def create_app(settings: Settings) -> WSGIApplication:
     app.register_error_handler(SignetError, failed)
 
     def breaking(environ: WSGIEnvironment, start_response: StartResponse) -> object:
-        if environ["PATH_INFO"] == "/broken":
-            raise RuntimeError("a secret of the inside")
+        if (path := environ["PATH_INFO"]).startswith("/broken"):
+            raise RuntimeError("a secret of the inside") from OSError(f"lost {path}")
         return app(environ, start_response)
 
     return breaking  # type: ignore[return-value]
