@@ -1,17 +1,13 @@
-"""KServe's inference client. Arguments: port, CA file; the token is read from standard input."""
+"""KServe's inference client."""
 
 import asyncio
 import json
-import ssl
-import sys
 from typing import Any
 
 import numpy as np
+from caller import URL, context, headers
 from kserve import InferenceRESTClient, InferInput, InferOutput, InferRequest, RESTConfig
 
-PORT, CA = sys.argv[1:]
-HEADERS = {"Authorization": f"Bearer {sys.stdin.read().strip()}"}
-URL = f"https://localhost:{PORT}"
 ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])
 
 
@@ -29,22 +25,25 @@ def told(response: Any) -> dict[str, Any]:
 
 
 async def calls() -> dict[str, Any]:
-    context = ssl.create_default_context(cafile=CA)
-    client = InferenceRESTClient(RESTConfig(protocol="v2", verify=context, verbose=False))
+    # Its own argument for a certificate is passed over where `verify` is no context, so the context holds it.
+    client = InferenceRESTClient(RESTConfig(protocol="v2", verify=context(), verbose=False))
     refused = "not refused"
     try:
         await client.infer(
-            URL, InferRequest("iris", [InferInput("x", [1, 2], "FP64", [1.0, 2.0])]), model_name="iris", headers=HEADERS
+            URL,
+            InferRequest("iris", [InferInput("x", [1, 2], "FP64", [1.0, 2.0])]),
+            model_name="iris",
+            headers=headers(),
         )
     except Exception as error:
         refused = str(error)
     seen = {
-        "live": await client.is_server_live(URL, headers=HEADERS),
-        "ready": await client.is_server_ready(URL, headers=HEADERS),
-        "model": await client.is_model_ready(URL, "iris", headers=HEADERS),
+        "live": await client.is_server_live(URL, headers=headers()),
+        "ready": await client.is_server_ready(URL, headers=headers()),
+        "model": await client.is_model_ready(URL, "iris", headers=headers()),
         "answers": {
-            "JSON": told(await client.infer(URL, request(binary=False), model_name="iris", headers=HEADERS)),
-            "binary": told(await client.infer(URL, request(binary=True), model_name="iris", headers=HEADERS)),
+            "JSON": told(await client.infer(URL, request(binary=False), model_name="iris", headers=headers())),
+            "binary": told(await client.infer(URL, request(binary=True), model_name="iris", headers=headers())),
         },
         "refused": refused,
     }

@@ -1,8 +1,8 @@
-"""MLflow's deployment client. Argument: port; MLflow reads the token and the CA file from its own variables."""
+"""MLflow's deployment client. Token, certificate and authority it reads from variables of its own."""
 
 import json
-import sys
 
+from caller import URL
 from mlflow.deployments import get_deploy_client
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
@@ -14,7 +14,7 @@ BODIES = {
     "inputs": {"inputs": {name: [row[place] for row in ROWS] for place, name in enumerate(NAMES)}},
 }
 
-client = get_deploy_client(f"https://localhost:{sys.argv[1]}")
+client = get_deploy_client(URL)
 refused = "not refused"
 try:
     client.predict(endpoint="iris", inputs={"instances": [[1.0, 2.0, "3", 4.0]]})

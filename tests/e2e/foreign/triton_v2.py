@@ -1,26 +1,19 @@
-"""tritonclient, sync and asyncio, JSON and binary. Arguments: port, CA file; the token is read from standard input."""
+"""tritonclient, sync and asyncio, JSON and binary."""
 
 import asyncio
 import json
-import ssl
-import sys
 from functools import partial
 from typing import Any
 
+import gevent.ssl
 import numpy as np
 import tritonclient.http as sync
+from caller import HOST, context, headers
 from tritonclient.http import aio
 from tritonclient.utils import InferenceServerException
 
-PORT, CA = sys.argv[1:]
-TOKEN = sys.stdin.read().strip()
 ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])
 NAMES = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
-
-
-def headers() -> dict[str, str]:
-    """A new one each time: the client writes into it."""
-    return {"Authorization": f"Bearer {TOKEN}"}
 
 
 def table(kind: Any, *, binary: bool, datatype: str = "FP64") -> list[Any]:
@@ -51,7 +44,10 @@ def refusal(client: Any, model: str, inputs: list[Any]) -> str:
 
 
 def synchronously() -> dict[str, Any]:
-    client = sync.InferenceServerClient(f"localhost:{PORT}", ssl=True, ssl_options={"ca_certs": CA})
+    # It runs on gevent, whose contexts do not block the loop.
+    client = sync.InferenceServerClient(
+        HOST, ssl=True, ssl_context_factory=partial(context, gevent.ssl.create_default_context)
+    )
     infer = partial(client.infer, "iris", request_id="mine")
     as_json = [
         sync.InferRequestedOutput("prediction", binary_data=False),
@@ -85,8 +81,7 @@ def synchronously() -> dict[str, Any]:
 
 
 async def asynchronously() -> dict[str, Any]:
-    context = ssl.create_default_context(cafile=CA)
-    async with aio.InferenceServerClient(f"localhost:{PORT}", ssl=True, ssl_context=context) as client:
+    async with aio.InferenceServerClient(HOST, ssl=True, ssl_context=context()) as client:
         infer = partial(client.infer, "iris", request_id="mine")
         outputs = [aio.InferRequestedOutput(name, binary_data=False) for name in ("prediction", "probabilities")]
         return {
