@@ -9,12 +9,13 @@ from flask_talisman import Talisman
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from backend.api import access, caller, problem, routing
+from backend.api import access, caller, observing, problem, routing
 from backend.api.catalog import ENDPOINTS
 from backend.api.platform import Platform
 from backend.audit import journal
 from backend.database import db
 from backend.datasets.store import sweep
+from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
 
@@ -41,7 +42,8 @@ def create_app(settings: Settings) -> Flask:
     access.install(app, settings)
     app.after_request(_end)
     app.teardown_request(_leave)
-    app.extensions["signet"] = Platform(settings=settings, shelf=Shelf(settings, app.app_context))
+    shelf = Shelf(settings, app.app_context)
+    app.extensions["signet"] = Platform(settings=settings, shelf=shelf, traffic=Traffic(shelf.knows))
     routing.install(app, ENDPOINTS)
     return app
 
@@ -78,11 +80,13 @@ def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
+    observing.begin()
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     journal.enter(address=caller.caller_address(), request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
+    observing.end(response)
     journal.settle()
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
@@ -98,3 +102,4 @@ def _shown_path() -> str:
 
 def _leave(_error: BaseException | None) -> None:
     journal.leave()
+    observing.leave()

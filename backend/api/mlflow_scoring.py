@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from backend.api.access import Allow
+from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.problem import restated
 from backend.api.routing import Endpoints, VersionQuery
@@ -36,6 +37,7 @@ _own: partial[dict[str, Any]] = partial(dict, shape=_error, failure=protocol.FAI
 _PROBE: dict[str, Any] = _own(access=Allow.PUBLIC, answers={"type": "null", "description": "An empty line"})
 _SCORE: dict[str, Any] = _own(
     access=Permission.PREDICT,
+    protocol="mlflow",
     accepts={
         protocol.JSON: protocol.REQUEST_SCHEMA,
         protocol.CSV: {"type": "string", "description": "A header, then the rows; an empty field is missing"},
@@ -85,7 +87,10 @@ def _probe(platform: Platform) -> Response:
 def _score(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
     kind = protocol.media_type(request.mimetype, request.mimetype_params)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
-    return {"predictions": _predicted(served, payload, kind, platform.settings).json_values()}
+    note_served(served.version)
+    predicted = _predicted(served, payload, kind, platform.settings)
+    note_served(served.version, len(predicted.values))
+    return {"predictions": predicted.json_values()}
 
 
 def _predicted(served: ServedModel, payload: bytes, kind: str, settings: Settings) -> Outputs:

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from backend.api import operation
 from backend.api.access import Allow
+from backend.api.observing import note_served
 from backend.api.openapi import VERSION
 from backend.api.platform import Platform
 from backend.api.problem import restated
@@ -36,6 +37,7 @@ _METADATA: dict[str, Any] = _own(access=Permission.PREDICT, answers=schemas.MODE
 _READY: dict[str, Any] = _own(access=Permission.PREDICT, answers=schemas.MODEL_READY)
 _INFER: dict[str, Any] = _own(
     access=Permission.PREDICT,
+    protocol="open-inference",
     accepts={"application/json": schemas.REQUEST, "application/octet-stream": schemas.BINARY},
     answers=schemas.ANSWER,
     # Official clients name no type, or the wrong one; where the JSON ends is said by a header of the protocol.
@@ -127,10 +129,12 @@ def _predicted(served: ServedModel, question: protocol.Question) -> Outputs:
 
 
 def _infer(served: ServedModel, payload: bytes, platform: Platform) -> Response:
+    note_served(served.version)
     length = request.headers.get(protocol.HEADER)
     question = protocol.parse(payload, length, max_rows=platform.settings.max_rows, new_id=new_id())
     made = served.signature
     predicted = _predicted(served, question)
+    note_served(served.version, len(predicted.values))
     outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)
     body, json_length = protocol.render(question, outputs, model=served.model, version=served.version)
     if json_length is None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.routing import Endpoints, VersionQuery
 from backend.database import new_id
@@ -12,6 +13,7 @@ endpoints = Endpoints("Predict")
 
 _CONTRACT: dict[str, Any] = {
     "access": Permission.PREDICT,
+    "protocol": "native",
     "accepts": {"application/json": native.REQUEST_SCHEMA},
     "answers": native.ANSWER_SCHEMA,
 }
@@ -33,5 +35,7 @@ def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
     """The predictions for the rows of a body."""
     question = native.parse(payload, max_rows=platform.settings.max_rows)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
+    note_served(served.version)
     predictions = served.predict(question.rows)
+    note_served(served.version, len(question.rows))
     return native.render(question, predictions, model=model, version=served.version, prediction_id=new_id())

@@ -1,6 +1,7 @@
 """Which refusals of the edge the journal is told of: who presented a credential and was not let through."""
 
 from http import HTTPStatus
+from wsgiref.types import WSGIEnvironment
 
 from flask import request
 
@@ -20,11 +21,17 @@ def note_caller(caller: Principal) -> None:
     request.environ[_CALLER] = caller
 
 
+def caller_of(environ: WSGIEnvironment) -> Principal | None:
+    """Whom `note_caller` named; None where nobody was let in."""
+    caller: Principal | None = environ.get(_CALLER)
+    return caller
+
+
 def tell(error: SignetError, status: HTTPStatus, code: str) -> None:
     """Record the refusal, unless a room has told it in its own words or nobody has shown a credential."""
     if journal.is_refusal_told() or not _is_refusal(error):
         return
-    caller: Principal | None = request.environ.get(_CALLER)
+    caller = caller_of(request.environ)
     # The rule and not the path: what a caller can vary must not make different refusals of equal ones.
     target = f"{request.method} {request.url_rule.rule if request.url_rule else ''}"
     details = {"status": int(status), "code": code}

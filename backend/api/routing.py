@@ -68,6 +68,7 @@ class Endpoint:
     hints: dict[str, Any] = field(default_factory=dict)
     shape: Shape | None = None
     failure: dict[str, Any] = field(default_factory=dict)  # schema of its errors, where they have a shape of their own
+    protocol: str = ""  # by which a prediction is asked for, where it is one
     reads_any_type: bool = False  # the body says what it is, whatever its media type
 
     @property
@@ -78,7 +79,7 @@ class Endpoint:
         """Authenticate, read, call, commit, answer."""
         actor = authenticate(self.access)
         if actor is not None:
-            admit(actor, self._model(variables), predicts=self.predicts)
+            admit(actor, self.model_of(variables), predicts=self.predicts)
         answer = self.view(**self._arguments(actor), **variables)
         response = answer if isinstance(answer, Response) else self._render(answer)
         db.session.commit()
@@ -88,7 +89,7 @@ class Endpoint:
     def predicts(self) -> bool:
         return self.access is Permission.PREDICT and self.method == "POST"
 
-    def _model(self, variables: Mapping[str, str]) -> str | None:
+    def model_of(self, variables: Mapping[str, str]) -> str | None:
         """The model that the call is about; a prediction that names none is about the default one."""
         return variables.get("model", _platform().shelf.default_model if self.predicts else None)
 

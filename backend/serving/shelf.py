@@ -109,6 +109,10 @@ class Shelf:
             self._follow(model, alias, number)
         self.is_ready = True
 
+    def knows(self, model: str) -> bool:
+        """Whether an alias of this model was known at the last look."""
+        return model in self._aliases
+
     def standings(self) -> list[Standing]:
         """How each alias stands, for people who look after the platform."""
         return [
