@@ -119,6 +119,10 @@ class GradientBoosting(Algorithm):
         algorithm._booster.load_model(folder / "model.ubj")
         return algorithm
 
+    def use_threads(self, threads: int) -> None:
+        super().use_threads(threads)
+        self._booster.set_param({"nthread": threads})
+
     def _raw(self, X: Matrix) -> Matrix:
         return np.asarray(self._booster.inplace_predict(X), dtype=np.float64)
 

@@ -30,16 +30,18 @@ def write_bundle(folder: Path, algorithm: Algorithm, signature: Signature) -> Ma
     return manifest
 
 
-def read_bundle(folder: Path, manifest: Manifest) -> tuple[Algorithm, Signature]:
+def read_bundle(folder: Path, manifest: Manifest, threads: int = 1) -> tuple[Algorithm, Signature]:
     """The algorithm, ready to predict, and its signature; DigestMismatch before one changed byte is parsed.
 
     An altered model file can crash the process that loads it, so the manifest that was recorded at training is no option here.
+    `threads` is how many native threads it may predict with.
     """
     verify_bundle(folder, manifest)
     signature = Signature.from_json(json.loads((folder / SIGNATURE_FILE).read_text("utf-8")))
     algorithm = get_algorithm(signature.algorithm).load(folder)
     if algorithm.task != signature.task:
         raise Invalid(f"The model's files are for {algorithm.task}, its signature for {signature.task}.")
+    algorithm.use_threads(threads)
     return algorithm, signature
 
 

@@ -104,6 +104,10 @@ class Algorithm(ABC):
     def load(cls, folder: Path) -> Self:
         """The algorithm that `save` wrote; its predictions are the same to the last bit."""
 
+    def use_threads(self, threads: int) -> None:
+        """Predict with at most so many native threads from now on; called once, after `load`."""
+        self.threads = threads
+
     @classmethod
     def _checked(cls, values: Mapping[str, Any]) -> Hyperparameters:
         try:

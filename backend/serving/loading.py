@@ -55,7 +55,7 @@ class Loader:
             recorded = get_recorded(model, number)
             manifest, path = Manifest.from_json(recorded.manifest), recorded.artifact_path
         folder = fetch_bundle(self._settings, self._mlflow, path, manifest)
-        return ServedModel.load(model, number, folder, manifest)
+        return ServedModel.load(model, number, folder, manifest, self._settings.threads)
 
     def attempt(self, model: str, number: int) -> ServedModel | None:
         """The version, or None with a setback noted; after a setback the next tries come ever more rarely."""

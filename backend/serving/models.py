@@ -57,9 +57,9 @@ class ServedModel:
         self.class_names = [class_name(label) for label in signature.classes]
 
     @classmethod
-    def load(cls, model: str, version: int, folder: Path, manifest: Manifest) -> Self:
+    def load(cls, model: str, version: int, folder: Path, manifest: Manifest, threads: int = 1) -> Self:
         """Verified, loaded and tried with the example that came with it; raises what is wrong with it."""
-        algorithm, signature = read_bundle(folder, manifest)
+        algorithm, signature = read_bundle(folder, manifest, threads)
         served = cls(model, version, manifest.digest, algorithm, signature)
         # The first call pays for caches and lazy imports, and a version that cannot predict must not replace one that can.
         served.predict([signature.example])

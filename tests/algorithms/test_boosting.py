@@ -205,3 +205,13 @@ def plain_prediction(task: Task, X: Matrix, y: Vector, asked: Matrix) -> Matrix:
     if task == "regression":
         return xgb.XGBRegressor(n_jobs=1).fit(X, y).predict(asked)
     return xgb.XGBClassifier(n_jobs=1).fit(X, y).predict_proba(asked)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_loaded_model_predicts_with_as_many_threads_as_it_is_told(threads: int, tmp_path: Path) -> None:
+    fit(make_sample("binary"), "binary", n_estimators=3).save(tmp_path)
+    model = GradientBoosting.load(tmp_path)
+    model.use_threads(threads)
+    model.predict_proba(make_sample("binary").X)
+    told = json.loads(model._booster.save_config())["learner"]["generic_param"]
+    assert told["nthread"] == str(threads)
