@@ -45,6 +45,14 @@ class OtpRequired(Unauthenticated):
     """The password is right; the code of the second factor is missing."""
 
 
+class ProofRequired(Unauthenticated):
+    """Signed in, but longer ago than `max_age` seconds, and this act asks for a proof that it is still the same person (RFC 9470)."""
+
+    def __init__(self, detail: str, *, max_age: int, cause: str | None = None) -> None:
+        super().__init__(detail, cause=cause)
+        self.max_age = max_age
+
+
 class InvalidToken(Unauthenticated):
     """A token that is expired, revoked, altered or meant for something else."""
 

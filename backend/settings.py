@@ -17,7 +17,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(BaseSettings):
     """One field a setting; the environment variable is `SIGNET_` and the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="SIGNET_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SIGNET_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(REPOSITORY, description="Folder that holds `certs/`, `data/` and `mlruns/`")
     bind: str = Field("127.0.0.1", description="Address that the API and the web app listen on")
@@ -28,7 +28,9 @@ class Settings(BaseSettings):
         "localhost",
         description="Names and addresses, separated by commas, that the server certificate is valid for besides loopback",
     )
-    database_url: str = Field("", description="SQLAlchemy URL of the database; SQLite under the home where empty")
+    database_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL of the database; SQLite under the home where empty"
+    )
     mlflow_url: str = Field("", description="Where MLflow answers; loopback and `SIGNET_MLFLOW_PORT` where empty")
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
     max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")

@@ -24,10 +24,11 @@ TIMES = ("since", "until")
 
 @for_signed_in
 async def key_file(request: Request, session: SignedIn, _owner: str) -> Response:
-    """The PKCS#12 file of a key that the platform made; it passes through here and stays nowhere."""
-    token = str((await read_json(request)).get("token") or "none")
+    """The PKCS#12 file of a key that the platform made, for who gives their password again; it stays nowhere."""
+    body = await read_json(request)
+    token, password, otp = (str(body.get(name) or "") for name in ("token", "password", "otp"))
     try:
-        content = await to_thread.run_sync(session.signet.certificates.key_file, token)
+        content = await to_thread.run_sync(session.signet.certificates.key_file, token or "none", password, otp)
     except SignetError as error:
         return refused_by_api(error)
     return Response(content, media_type="application/x-pkcs12")

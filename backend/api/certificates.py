@@ -15,10 +15,16 @@ from backend.identity.issuing import Issued, issue_certificate, renewable_from
 from backend.identity.key_files import fetch_key_file, keep_to_be_fetched, make_key
 from backend.identity.principal import Permission, Principal
 from backend.identity.revocation import revoke_certificate
+from backend.identity.sessions import verify_signed_in_lately
+from backend.identity.signing_in import verify_proof
 from backend.identity.subscriber_tables import Certificate
 from backend.identity.subscribers import get_subscriber
+from backend.identity.users import get_user
 
 endpoints = Endpoints("Certificates")
+
+_PKCS12 = "application/x-pkcs12"
+_FILE = {"type": "string", "format": "binary"}
 
 
 class CertificateRequest(Body):
@@ -38,6 +44,13 @@ class NewCertificateAnswer(IssuedAnswer):
     password: str | None = Field(None, description="Of a key made here: opens the file; told this once")
     download: str | None = Field(None, description="Of a key made here: where its PKCS#12 file can be fetched, once")
     download_expires_at: datetime | None = None
+
+
+class PasswordProof(Body):
+    password: str = Field(max_length=1024, repr=False, description="Of the person who calls")
+    otp: str | None = Field(
+        None, max_length=64, repr=False, description="As at sign-in, of those who have a second factor"
+    )
 
 
 class Revoking(Body):
@@ -96,15 +109,28 @@ def create_certificate(
 @endpoints.get(
     "/v1/key-files/{token}",
     access=Permission.MANAGE_SUBSCRIBERS,
-    answers={"type": "string", "format": "binary"},
-    media_type="application/x-pkcs12",
+    answers=_FILE,
+    media_type=_PKCS12,
 )
 def read_key_file(token: str, actor: Principal) -> Response:
-    """The PKCS#12 file of a key made here, once and only for who asked for it. 410 the second time."""
-    content = fetch_key_file(token, actor=actor.name)
-    response = Response(content, content_type="application/x-pkcs12")
-    response.headers["Content-Disposition"] = 'attachment; filename="subscriber.p12"'
-    return response
+    """The PKCS#12 file of a key made here, once and only for who asked for it. 410 the second time.
+
+    401 with the code `proof-required` for who signed in more than ten minutes ago: then POST the password.
+    """
+    verify_signed_in_lately(actor.session_id)
+    return _sent(fetch_key_file(token, actor=actor.name))
+
+
+@endpoints.post(
+    "/v1/key-files/{token}",
+    access=Permission.MANAGE_SUBSCRIBERS,
+    answers=_FILE,
+    media_type=_PKCS12,
+)
+def prove_and_read_key_file(token: str, actor: Principal, body: PasswordProof, platform: Platform) -> Response:
+    """The same, whenever one signed in, for who gives their password again. A wrong one is answered as at `POST /login`."""
+    verify_proof(platform.settings, get_user(actor.id), actor.session_id, body.password, body.otp)
+    return _sent(fetch_key_file(token, actor=actor.name))
 
 
 @endpoints.get("/v1/certificates", access=Permission.MANAGE_SUBSCRIBERS, answer=CertificateList)
@@ -131,6 +157,12 @@ def read_certificate(serial_number: str) -> dict[str, object]:
 def revoke(serial_number: str, actor: Principal, body: Revoking, platform: Platform) -> dict[str, object]:
     """Take a certificate back for good. It is refused from the next request on, open connections included."""
     return _facts(revoke_certificate(platform.settings, serial_number, body.reason, actor=actor.name))
+
+
+def _sent(content: bytes) -> Response:
+    response = Response(content, content_type=_PKCS12)
+    response.headers["Content-Disposition"] = 'attachment; filename="subscriber.p12"'
+    return response
 
 
 def _facts(row: Certificate) -> dict[str, object]:

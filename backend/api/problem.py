@@ -20,6 +20,7 @@ STATUS: dict[type[errors.SignetError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.InvalidCredentials: HTTPStatus.UNAUTHORIZED,
     errors.OtpRequired: HTTPStatus.UNAUTHORIZED,
+    errors.ProofRequired: HTTPStatus.UNAUTHORIZED,
     errors.InvalidToken: HTTPStatus.UNAUTHORIZED,
     errors.InvalidCertificate: HTTPStatus.UNAUTHORIZED,
     errors.InvalidEnrolment: HTTPStatus.UNAUTHORIZED,
@@ -139,6 +140,8 @@ def _challenge(error: errors.SignetError) -> str:
         return 'Basic realm="signet enrolment"'
     if isinstance(error, errors.InsufficientScope):
         return f'Bearer realm="signet", error="insufficient_scope", scope="{error.scope}"'
+    if isinstance(error, errors.ProofRequired):
+        return f'Bearer realm="signet", error="insufficient_user_authentication", max_age="{error.max_age}"'
     reason = ', error="invalid_token"' if isinstance(error, errors.InvalidToken) else ""
     return f'Bearer realm="signet"{reason}'
 

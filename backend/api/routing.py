@@ -154,6 +154,8 @@ class Endpoints:
 def install(app: Flask, endpoints: list[Endpoint]) -> None:
     """Every endpoint becomes a route of the app."""
     app.extensions["signet.endpoints"] = endpoints
+    # What Werkzeug makes of doubled slashes is a redirect to whatever host the caller named.
+    app.url_map.merge_slashes = False
     for endpoint in endpoints:
         rule = endpoint.path.replace("{", "<").replace("}", ">")
         app.add_url_rule(rule, endpoint.name, endpoint, methods=[endpoint.method])

@@ -8,12 +8,13 @@ from backend.audit.chain import append
 from backend.audit.events import NOBODY, Event
 from backend.audit.journal import note, record
 from backend.database import db, new_id, now
-from backend.errors import InvalidToken
+from backend.errors import InvalidToken, ProofRequired
 from backend.identity.passwords import verify_hash
 from backend.identity.principal import Principal, Role
 from backend.identity.tables import Session, User
 
 _ENDED = "The session has ended. Sign in again."
+_LATELY = timedelta(minutes=10)
 
 
 def verify_password(user: User | None, password: str) -> User:
@@ -50,6 +51,16 @@ def verify_session(session_id: str) -> Principal:
         session_id=session.id,
         ends_at=session.expires_at,
     )
+
+
+def verify_signed_in_lately(session_id: str) -> None:
+    """ProofRequired where the session's sign-in is more than ten minutes ago: whoever found it open since cannot go on."""
+    session = db.session.get_one(Session, session_id)
+    if now() - session.created_at > _LATELY:
+        raise ProofRequired(
+            "You signed in more than ten minutes ago. Give your password with this call, or sign in again.",
+            max_age=int(_LATELY.total_seconds()),
+        )
 
 
 def rotate_refresh(session_id: str, refresh_id: str) -> str:

@@ -9,7 +9,7 @@ from backend.audit.events import NOBODY, Event
 from backend.audit.journal import record
 from backend.errors import InvalidCredentials, OtpRequired
 from backend.identity import backoff, second_factor
-from backend.identity.passwords import needs_new_hash, rehash
+from backend.identity.passwords import needs_new_hash, rehash, verify_hash
 from backend.identity.sessions import start_session, verify_password
 from backend.identity.tables import Session, User
 from backend.identity.users import USERNAME, find_user
@@ -64,6 +64,14 @@ def proving(user: User, session_id: str) -> Iterator[None]:
     with _failures_told(user.username, user.username, factor="proof"):
         yield
     backoff.forget(attempt)
+
+
+def verify_proof(settings: Settings, user: User, session_id: str, password: str, otp: str | None) -> None:
+    """Raise as `verify_claim` does unless it is still the person who signed in; nothing may have been written in the session."""
+    with proving(user, session_id):
+        verify_hash(user.password_hash, password)
+    with _failures_told(user.username, user.username, factor="proof"):
+        _verify_code(settings, user, Claim(user.username, password, otp, place=f"session:{session_id}"))
 
 
 @contextmanager

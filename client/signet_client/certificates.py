@@ -39,9 +39,15 @@ class Certificates:
         """A key made by the platform, its certificate, and where its PKCS#12 file waits to be fetched once."""
         return cast("MadeKey", self._issue(subscriber_id, {"generate": True}))
 
-    def key_file(self, token: str) -> bytes:
-        """The PKCS#12 file that waits under this token (the last part of `download`); Gone the second time."""
-        return self._fetch(path("v1", "key-files", token))
+    def key_file(self, token: str, password: str | None = None, otp: str | None = None) -> bytes:
+        """The PKCS#12 file that waits under this token (the last part of `download`); Gone the second time.
+
+        ProofRequired for who signed in more than ten minutes ago and does not give their own password (and code) again.
+        """
+        address = path("v1", "key-files", token)
+        if password is None:
+            return self._fetch(address)
+        return self._fetch(address, method="POST", json={"password": password} | ({"otp": otp} if otp else {}))
 
     def revoke(self, serial_number: str, reason: str = "unspecified") -> Certificate:
         """Take it back for good; `reason` is one of RFC 5280's words."""

@@ -63,9 +63,9 @@ class Connection:
         except ValueError as error:
             raise UnexpectedAnswer("An answer that is not JSON.") from error
 
-    def fetch(self, path: str) -> bytes:
+    def fetch(self, path: str, *, method: str = "GET", **options: Any) -> bytes:
         """The body of a good answer that is no JSON."""
-        return self._good("GET", path, {}).content
+        return self._good(method, path, options).content
 
     @contextmanager
     def stream(self, path: str, **options: Any) -> Iterator[Iterator[bytes]]:

@@ -8,6 +8,7 @@ SignetError
     |-- Unauthenticated     401
     |   |-- InvalidCredentials  unknown user or wrong password, never told apart
     |   |-- OtpRequired         the password is right; a code of the second factor is needed
+    |   |-- ProofRequired       signed in too long ago for this act: give the password with the call
     |   `-- SessionEnded        signed out, expired or revoked: sign in again
     |-- Forbidden           403
     |-- NotFound            404, also for what belongs to somebody else
@@ -80,6 +81,10 @@ class OtpRequired(Unauthenticated):
     """The second factor's code is missing."""
 
 
+class ProofRequired(Unauthenticated):
+    """The sign-in was too long ago for this act; the call takes the password."""
+
+
 class SessionEnded(Unauthenticated):
     """The session is over; only signing in again helps."""
 
@@ -144,6 +149,7 @@ BY_STATUS: Mapping[int, type[Refused]] = {
 BY_CODE: Mapping[str, type[Refused]] = {
     "invalid-credentials": InvalidCredentials,
     "otp-required": OtpRequired,
+    "proof-required": ProofRequired,
 }
 
 

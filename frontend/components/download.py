@@ -23,7 +23,12 @@ def download(
     filename: str,
     body: Mapping[str, str] | None = None,
     once: bool = False,
+    proof: bool = False,
 ) -> None:
-    """Draw the button; it posts `body` and saves the answer, or says why there is none. `once`: not a second time."""
+    """Draw the button; it posts `body` and saves the answer, or says why there is none. `once`: not a second time.
+
+    `proof`: the person's password goes with it, typed beside the button and known to the browser alone.
+    """
     data = {"label": label, "address": address, "filename": filename, "body": dict(body or {}), "once": once}
+    data["proof"] = proof
     _component(key=key, data=data)

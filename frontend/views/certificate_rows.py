@@ -106,6 +106,7 @@ def _show_made(made: MadeKey) -> None:
         filename="subscriber.p12",
         body={"token": token},
         once=True,
+        proof=True,
     )
     ends = made["download_expires_at"]
     st.caption(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -92,6 +93,21 @@ class TestManager:
         assert certificate == x509.load_pem_x509_certificate(made["certificate"].encode())
         assert (second.status_code, second.get_json()["code"]) == (410, "gone")
         assert manager.get("/v1/key-files/guess").status_code == 404
+
+    def test_a_key_file_is_fetched_with_the_password_and_the_second_factor(
+        self, manager: Person, billing: dict[str, Any]
+    ) -> None:
+        made = manager.post(f"/v1/subscribers/{billing['id']}/certificates", json={"generate": True}).get_json()
+        totp = pyotp.TOTP(manager.post("/v1/me/otp").get_json()["secret"])
+        codes = manager.post("/v1/me/otp/confirm", json={"password": PASSWORD, "code": totp.now()}).get_json()
+        answer = manager.post(made["download"], json={"password": PASSWORD})
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "otp-required")
+        answer = manager.post(made["download"], json={"password": PASSWORD, "otp": "no code"})
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "invalid-credentials")
+        proof = {"password": PASSWORD, "otp": codes["recovery_codes"][0]}
+        answer = manager.post(made["download"], json=proof)
+        assert (answer.status_code, answer.content_type) == (200, "application/x-pkcs12")
+        assert pkcs12.load_pkcs12(answer.data, made["password"].encode()).key is not None
 
     @pytest.mark.parametrize("body", [{}, {"generate": False}, {"generate": True, "csr": "x"}, {"csr": None}])
     def test_one_of_the_two_is_asked_for(self, manager: Person, billing: dict[str, Any], body: dict[str, Any]) -> None:

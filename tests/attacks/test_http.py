@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -301,8 +302,13 @@ def test_a_race_for_the_last_unit(
         db.engine.dispose()
 
 
-def test_compressed_body(http: FlaskClient) -> None:
-    """56. A compressed body is not unpacked: a kilobyte of it could be a gigabyte."""
-    body = zlib.compress(b" " * 50_000_000 + _login('"ann"').encode())
+def test_compressed_body(http: FlaskClient, settings: Settings) -> None:
+    """56. A compressed body is unpacked up to the limit and no further: a kilobyte of it could be a gigabyte."""
+    limit = settings.max_body_mb * 1024 * 1024
+    body = zlib.compress(b" " * limit * 4 + _login('"ann"').encode())
+    tracemalloc.start()
     answer = http.post("/login", data=body, content_type="application/json", headers={"Content-Encoding": "deflate"})
-    assert answer.status_code in {400, 413, 415}
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (answer.status_code, "unpacks to more than" in answer.get_json()["detail"]) == (413, True)
+    assert most < 5 * limit / 2

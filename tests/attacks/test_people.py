@@ -11,12 +11,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from backend.app import create_storage
 from backend.audit.tables import AuditEvent
 from backend.database import db
 from backend.errors import Invalid
 from backend.identity.authority import ensure_authority
 from backend.identity.principal import Role
 from backend.identity.users import INITIAL_PASSWORD, create_user, ensure_administrator
+from backend.migrations.upgrade import upgrade
 from backend.settings import Settings
 from tests.conftest import PASSWORD, Person
 
@@ -144,17 +146,29 @@ def test_the_last_administrator(admin: Person) -> None:
 DEFAULTS = ["admin", "password", "password1234", "changeme", "", "signet", "administrator"]
 
 
+def _first_password(settings: Settings) -> str | None:
+    """What a platform of its own begins with."""
+    upgrade(settings)
+    settings.certs.mkdir()
+    with create_storage(settings).app_context():
+        password = ensure_administrator(settings)
+        db.session.rollback()
+        db.engine.dispose()
+    return password
+
+
 def test_default_passwords(app: Flask, http: FlaskClient, settings: Settings) -> None:
     """49. The first password is made at the first start, another each time; those that everybody tries cannot be chosen."""
     password = ensure_administrator(settings)
     db.session.commit()
     assert password is not None
     assert len(password) >= 20
+    assert _first_password(settings.model_copy(update={"home": settings.home / "elsewhere"})) not in {None, password}
     file = settings.certs / INITIAL_PASSWORD
     assert (file.read_text().strip(), file.stat().st_mode & 0o777) == (password, 0o600)
     for number, default in enumerate(DEFAULTS):
         assert sign_in(http, "admin", default, address=f"192.0.2.{number}").status_code in {401, 422}
-    for common in ("password1234", "administrator", "123456789012", "qwertyuiop123", "first-admin-1"):
+    for common in ("password1234", "administrator", "123456789012", "qwertyuiop123", "first-admin-1", "s7Gq!vX2pL9"):
         with pytest.raises(Invalid):
             create_user("first-admin", common, Role.ADMIN)
         db.session.rollback()
@@ -167,6 +181,8 @@ PATHS = (
     "/nowhere",
     "//elsewhere.example",
     "/docs/",
+    "/docs//style.css",
+    "/v1//subscribers",
 )
 
 

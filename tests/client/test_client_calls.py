@@ -87,6 +87,8 @@ CALLS: list[tuple[Callable[[Signet], object], str, str, object]] = [
     (lambda s: s.certificates.issue("s", "pem"), "POST", "/v1/subscribers/s/certificates", {"csr": "pem"}),
     (lambda s: s.certificates.make_key("s"), "POST", "/v1/subscribers/s/certificates", {"generate": True}),
     (lambda s: s.certificates.key_file("t"), "GET", "/v1/key-files/t", None),
+    (lambda s: s.certificates.key_file("t", "word"), "POST", "/v1/key-files/t", {"password": "word"}),
+    (lambda s: s.certificates.key_file("t", "p", "1"), "POST", "/v1/key-files/t", {"password": "p", "otp": "1"}),
     (
         lambda s: s.certificates.revoke("0a", "keyCompromise"),
         "POST",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyotp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 from flask import Flask
+from sqlalchemy import update
 
 import signet_client as sc
-from backend.database import db
+from backend.database import db, now
 from backend.identity.authority import ensure_authority
 from backend.identity.principal import Role
+from backend.identity.tables import Session
 from backend.settings import Settings
 from signet_client import Signet
 from tests.certifying import signing_request
@@ -74,6 +78,20 @@ def test_a_key_file_is_fetched_once(manager: Signet) -> None:
     assert pkcs12.load_pkcs12(content, key["password"].encode()).key is not None
     with pytest.raises(sc.Gone):
         manager.certificates.key_file(token)
+
+
+def test_a_key_file_is_fetched_with_the_password_again(manager: Signet) -> None:
+    made = manager.subscribers.create("billing", models=["*"])
+    key = manager.certificates.make_key(made["id"])
+    token = key["download"].rpartition("/")[2]
+    db.session.execute(update(Session).values(created_at=now() - timedelta(hours=1)))
+    db.session.commit()
+    with pytest.raises(sc.ProofRequired):
+        manager.certificates.key_file(token)
+    with pytest.raises(sc.InvalidCredentials):
+        manager.certificates.key_file(token, "not the password")
+    content = manager.certificates.key_file(token, PASSWORD)
+    assert pkcs12.load_pkcs12(content, key["password"].encode()).key is not None
 
 
 def test_users(admin: Signet, nobody: Signet) -> None:

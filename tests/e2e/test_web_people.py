@@ -114,11 +114,16 @@ def test_a_key_file_leaves_the_platform_once_and_touches_no_public_folder(
     page.get_by_text("A key made here").click()
     button(page, "Issue").click()
     password = told(page).locator("code").first.inner_text().strip()
+    button(page, "Save the key file (PKCS#12)").click()
+    expect(page.get_by_text("Type your password first.")).to_be_visible()
+    page.get_by_label("Your password").fill("not my password")
+    button(page, "Save the key file (PKCS#12)").click()
+    expect(page.get_by_text("Wrong username or password.")).to_be_visible(timeout=WAIT)
+    page.get_by_label("Your password").fill(PASSWORD)
     path = saved(page, "Save the key file (PKCS#12)", tmp_path / "key.p12")
     assert pkcs12.load_pkcs12(path.read_bytes(), password.encode()).key is not None
     expect(button(page, "Save the key file (PKCS#12)")).to_be_disabled()
-    (fetched,) = [each for each in asked if "key-file" in each]
-    assert fetched == f"POST {platform.ui_url}/ui/downloads/key-file"
+    assert {each for each in asked if "key-file" in each} == {f"POST {platform.ui_url}/ui/downloads/key-file"}
     assert not [each for each in asked if each.startswith(f"GET {platform.ui_url}/media/")]
     page.reload()
     expect(page.get_by_role("heading", name="web-kiosk")).to_be_visible(timeout=WAIT)

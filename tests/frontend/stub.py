@@ -10,9 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.frontend.stub_people import PEOPLE_ROUTES, People
+from tests.frontend.stub_people import PASSWORD, PEOPLE_ROUTES, People
 
-PASSWORD = "correct horse battery staple"
 EVERYTHING = ["datasets:read", "datasets:write", "jobs:read", "jobs:run", "models:read", "models:predict"]
 PERMISSIONS = {
     "admin": [*EVERYTHING, "models:promote", "users:manage", "subscribers:manage", "audit:read"],

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 NOW = datetime.now(UTC)
 WHEN = "2026-11-23T12:00:00+00:00"
 EXPIRES = "2026-11-23T12:15:00+00:00"
+PASSWORD = "correct horse battery staple"
 KEY_FILE = b"\x30\x82the key"
 
 
@@ -128,7 +129,9 @@ def create_certificate(people: People, body: Any, _wanted: str) -> httpx.Respons
     return _ok(issued, 201)
 
 
-def fetch_key_file(people: People, _body: Any, token: str) -> httpx.Response:
+def fetch_key_file(people: People, body: Any, token: str) -> httpx.Response:
+    if body["password"] != PASSWORD:
+        return _refused(401, "invalid-credentials", "Wrong username or password.")
     if token in people.fetched:
         return _refused(410, "gone", "This file was fetched.")
     people.fetched.append(token)
@@ -226,7 +229,7 @@ PEOPLE_ROUTES: dict[str, Callable[..., httpx.Response]] = {
     "GET /v1/certificates": list_certificates,
     "GET /v1/certificates/([^/]+)": _one("certificates", "serial_number"),
     "POST /v1/certificates/([^/]+)/revoke": revoke,
-    "GET /v1/key-files/([^/]+)": fetch_key_file,
+    "POST /v1/key-files/([^/]+)": fetch_key_file,
     "GET /pki/subscribers.crl": lambda *_: httpx.Response(200, content=revocation_list()),
     "GET /v1/users": _list("users"),
     "POST /v1/users": create_user,

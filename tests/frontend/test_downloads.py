@@ -42,11 +42,15 @@ def as_manager(web: httpx.Client, stub: StubPlatform) -> Iterator[httpx.Client]:
 
 
 def test_a_key_file_is_fetched_once(as_manager: httpx.Client) -> None:
-    answer = as_manager.post("/ui/downloads/key-file", json={"token": "tok-1"}, headers=OURS)
+    asked = {"token": "tok-1", "password": PASSWORD}
+    for wrong in ({"password": "another"}, {"password": None}, {}):
+        refused = as_manager.post("/ui/downloads/key-file", json={"token": "tok-1"} | wrong, headers=OURS)
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid-credentials")
+    answer = as_manager.post("/ui/downloads/key-file", json=asked, headers=OURS)
     assert (answer.status_code, answer.content) == (200, KEY_FILE)
     assert answer.headers["content-type"] == "application/x-pkcs12"
     assert answer.headers["cache-control"] == "no-store"
-    second = as_manager.post("/ui/downloads/key-file", json={"token": "tok-1"}, headers=OURS)
+    second = as_manager.post("/ui/downloads/key-file", json=asked, headers=OURS)
     assert second.status_code == 410
     assert second.json() == {"detail": "This file was fetched.", "code": "gone", "request_id": "req-42"}
 
