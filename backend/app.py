@@ -1,5 +1,6 @@
 """The composition of the platform's parts into one Flask app; it holds no rule of its own."""
 
+import atexit
 import logging
 import re
 import uuid
@@ -15,6 +16,8 @@ from backend.api.platform import Platform
 from backend.audit import journal
 from backend.database import db
 from backend.datasets.store import sweep
+from backend.monitoring.minutes import Minutes
+from backend.monitoring.pulse import Pulse
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
@@ -42,8 +45,7 @@ def create_app(settings: Settings) -> Flask:
     access.install(app, settings)
     app.after_request(_end)
     app.teardown_request(_leave)
-    shelf = Shelf(settings, app.app_context)
-    app.extensions["signet"] = Platform(settings=settings, shelf=shelf, traffic=Traffic(shelf.knows))
+    app.extensions["signet"] = _platform(app, settings)
     routing.install(app, ENDPOINTS)
     return app
 
@@ -53,8 +55,19 @@ def start_app(settings: Settings) -> Flask:
     app = create_app(settings)
     with app.app_context():
         sweep(settings)
-    app.extensions["signet"].shelf.start()
+    platform: Platform = app.extensions["signet"]
+    platform.shelf.start()
+    platform.pulse.start()
+    atexit.register(platform.pulse.stop)
     return app
+
+
+def _platform(app: Flask, settings: Settings) -> Platform:
+    shelf = Shelf(settings, app.app_context)
+    traffic = Traffic(shelf.knows)
+    with app.app_context():
+        minutes = Minutes(db.engine)
+    return Platform(settings, shelf, traffic, Pulse(traffic, minutes, settings.traffic_days))
 
 
 def create_storage(settings: Settings) -> Flask:

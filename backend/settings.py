@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         8192, description="Memory that one training job may use, in megabytes"
     )
     server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")
+    traffic_days: Annotated[int, Field(ge=1, le=3660)] = Field(
+        30, description="How long sums of predictions are kept, in days"
+    )
     access_token_minutes: Annotated[int, Field(ge=1, le=60)] = Field(15, description="Life of a person's access token")
     refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(
         30, description="Life of a person's session without signing in again"

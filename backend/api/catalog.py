@@ -9,6 +9,7 @@ from backend.api import (
     jobs,
     mlflow_scoring,
     models,
+    monitoring,
     oauth,
     open_inference,
     openapi,
@@ -24,7 +25,7 @@ from backend.api.routing import Endpoint
 
 NOUNS = (
     sign_in, second_factor, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs, models, predict,
-    open_inference, mlflow_scoring, audit,
+    open_inference, mlflow_scoring, monitoring, audit,
     operation, openapi,
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backend.monitoring.pulse import Pulse
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
@@ -14,3 +15,4 @@ class Platform:
     settings: Settings
     shelf: Shelf
     traffic: Traffic
+    pulse: Pulse

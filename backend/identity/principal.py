@@ -20,6 +20,7 @@ class Permission(StrEnum):
     PROMOTE_MODELS = "models:promote"
     PREDICT = "models:predict"
     MANAGE_SUBSCRIBERS = "subscribers:manage"
+    READ_TRAFFIC = "traffic:read"
     READ_AUDIT = "audit:read"
 
 
@@ -40,13 +41,20 @@ _DATA_TO_MODEL = frozenset(
         Permission.RUN_JOBS,
         Permission.READ_MODELS,
         Permission.PREDICT,
+        Permission.READ_TRAFFIC,
     }
 )
 
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
     Role.MANAGER: frozenset(
-        {Permission.READ_MODELS, Permission.PREDICT, Permission.MANAGE_SUBSCRIBERS, Permission.READ_AUDIT}
+        {
+            Permission.READ_MODELS,
+            Permission.PREDICT,
+            Permission.READ_TRAFFIC,
+            Permission.MANAGE_SUBSCRIBERS,
+            Permission.READ_AUDIT,
+        }
     ),
     Role.SCIENTIST: _DATA_TO_MODEL | {Permission.PROMOTE_MODELS},
     Role.EXPERT: _DATA_TO_MODEL,

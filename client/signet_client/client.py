@@ -16,6 +16,7 @@ from signet_client.datasets import Datasets
 from signet_client.errors import InvalidCredentials, OtpRequired, Unauthenticated
 from signet_client.jobs import Algorithms, Jobs
 from signet_client.models import Models, chosen_version
+from signet_client.monitoring import Monitoring
 from signet_client.paths import path
 from signet_client.subscribers import Subscribers
 from signet_client.tokens import TokenBox, Tokens
@@ -53,6 +54,7 @@ class Signet:
         self.subscribers = Subscribers(self._connection)
         self.certificates = Certificates(self._connection)
         self.users = Users(self._connection)
+        self.monitoring = Monitoring(self._connection)
         self.audit = Audit(self._connection)
         self.account = Account(self._connection)
 

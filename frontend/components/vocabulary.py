@@ -51,6 +51,7 @@ PERMISSIONS = {
     "models:promote": "promote models",
     "models:predict": "ask models",
     "subscribers:manage": "keep subscribers and their certificates",
+    "traffic:read": "see how predictions fare",
     "audit:read": "read the journal",
 }
 EVENTS = {

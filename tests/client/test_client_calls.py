@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -113,6 +113,16 @@ CALLS: list[tuple[Callable[[Signet], object], str, str, object]] = [
     (lambda s: s.users.reset_otp("u"), "DELETE", "/v1/users/u/otp", None),
     (lambda s: s.users.delete("u"), "DELETE", "/v1/users/u", None),
     (lambda s: s.users.roles(), "GET", "/v1/roles", None),
+    (lambda s: s.monitoring.summary(), "GET", "/v1/monitoring/summary", None),
+    (lambda s: s.monitoring.summary(hours=2), "GET", "/v1/monitoring/summary?hours=2", None),
+    (
+        lambda s: s.monitoring.traffic(
+            model="m", since=datetime(2026, 11, 1, tzinfo=UTC), step=timedelta(minutes=5), by="version"
+        ),
+        "GET",
+        "/v1/monitoring/traffic?model=m&since=2026-11-01T00%3A00%3A00%2B00%3A00&step=300&by=version",
+        None,
+    ),
     (lambda s: s.audit.list(event="user.created", limit=5), "GET", "/v1/audit?event=user.created&limit=5", None),
     (
         lambda s: s.audit.list(since=datetime(2026, 11, 1, tzinfo=UTC), before=7),

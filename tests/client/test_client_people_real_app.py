@@ -94,6 +94,16 @@ def test_a_key_file_is_fetched_with_the_password_again(manager: Signet) -> None:
     assert pkcs12.load_pkcs12(content, key["password"].encode()).key is not None
 
 
+def test_how_predictions_fare(manager: Signet) -> None:
+    with pytest.raises(sc.NotReady):  # no MLflow here knows any model
+        manager.predict([1.0], model="nothing")
+    summary = manager.monitoring.summary()
+    assert [(each["model"], each["failed"]) for each in summary["models"]] == [("unknown", 1)]
+    assert [each["caller"] for each in summary["callers"] or ()] == ["people"]
+    (line,) = manager.monitoring.traffic(by="model", step=timedelta(hours=1))["lines"]
+    assert (line["model"], sum(point["errors"] for point in line["points"])) == ("unknown", 1)
+
+
 def test_users(admin: Signet, nobody: Signet) -> None:
     made = admin.users.create("grace", PASSWORD, "expert")
     assert admin.users.set_role(made["id"], "scientist")["role"] == "scientist"

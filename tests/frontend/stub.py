@@ -12,10 +12,18 @@ import httpx
 
 from tests.frontend.stub_people import PASSWORD, PEOPLE_ROUTES, People
 
-EVERYTHING = ["datasets:read", "datasets:write", "jobs:read", "jobs:run", "models:read", "models:predict"]
+EVERYTHING = [
+    "datasets:read",
+    "datasets:write",
+    "jobs:read",
+    "jobs:run",
+    "models:read",
+    "models:predict",
+    "traffic:read",
+]
 PERMISSIONS = {
     "admin": [*EVERYTHING, "models:promote", "users:manage", "subscribers:manage", "audit:read"],
-    "manager": ["models:read", "models:predict", "subscribers:manage", "audit:read"],
+    "manager": ["models:read", "models:predict", "traffic:read", "subscribers:manage", "audit:read"],
     "scientist": [*EVERYTHING, "models:promote"],
     "expert": EVERYTHING,
 }
