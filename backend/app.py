@@ -2,8 +2,6 @@
 
 import atexit
 import logging
-import re
-import uuid
 
 from flask import Flask, Response, g, request
 from flask_talisman import Talisman
@@ -12,10 +10,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from backend.api import access, caller, observing, problem, routing
 from backend.api.catalog import ENDPOINTS
+from backend.api.express import Express
 from backend.api.platform import Platform
+from backend.api.request_id import request_id_of
 from backend.audit import journal
 from backend.database import db
 from backend.datasets.store import sweep
+from backend.listener.express import ExpressApp
 from backend.monitoring.minutes import Minutes
 from backend.monitoring.pulse import Pulse
 from backend.monitoring.traffic import Traffic
@@ -23,7 +24,6 @@ from backend.serving.shelf import Shelf
 from backend.settings import Settings
 
 _log = logging.getLogger("signet.access")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def start_app(settings: Settings) -> Flask:
+def start_app(settings: Settings) -> ExpressApp:
     """The API as a server process runs it: from now on it follows the aliases. Not before a fork."""
     app = create_app(settings)
     with app.app_context():
@@ -59,7 +59,12 @@ def start_app(settings: Settings) -> Flask:
     platform.shelf.start()
     platform.pulse.start()
     atexit.register(platform.pulse.stop)
-    return app
+    return with_express(app)
+
+
+def with_express(app: Flask) -> ExpressApp:
+    """The API, and the way beside Flask that predictions take."""
+    return ExpressApp(app, Express(app.extensions["signet.gate"], app.extensions["signet"]))
 
 
 def _platform(app: Flask, settings: Settings) -> Platform:
@@ -92,9 +97,8 @@ def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
     observing.begin()
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    g.request_id = request_id_of(request.headers.get("X-Request-Id"))
     journal.enter(address=caller.caller_address(), request_id=g.request_id)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from typing import Protocol
 
 from flask import Flask, request
 
@@ -39,6 +40,7 @@ class Allow(Enum):
 
 
 Access = Allow | Permission
+Token = PersonToken | BoundToken
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -52,44 +54,118 @@ def authenticate(access: Access) -> Principal | None:
     """The caller of this request, allowed to call; None where anybody may."""
     if access is Allow.PUBLIC:
         return None
-    principal = _certified() if access is Allow.CERTIFICATE else _identified(access)
+    try:
+        principal = identify(access, _Presented(), _Verifying())
+    except Misbound as error:
+        record(Event.REQUEST_REFUSED, actor=error.actor, target=error.target, outcome="refused")
+        raise InvalidToken("This token is bound to another certificate.") from error
     note_caller(principal)
-    if isinstance(access, Permission):
-        principal.verify_may(access)
-    elif access is Allow.SIGNED_IN and principal.kind != "person":
-        raise NotAllowed("This address is for people, not for subscribers.")
+    verify_access(principal, access)
     return principal
 
 
 def bearer_token() -> str:
     """The token of the `Authorization` header; Unauthenticated where there is none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return _bearer(request.headers.get("Authorization"))
+
+
+class Shown(Protocol):
+    """What a request brings to show who calls."""
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of the header `Authorization`."""
+
+    def certificate(self) -> bytes | None:
+        """The client's certificate (DER), whose key was proved in a TLS handshake."""
+
+
+class Memory(Protocol):
+    """What credentials proved a moment ago; how the rest is found out is its own affair."""
+
+    def caller(self, credential: str, verify: Callable[[], Principal]) -> Principal: ...
+    def token(self, text: str, read: Callable[[str], Token]) -> Token: ...
+
+
+class Misbound(Exception):
+    """A token was presented with another certificate than its own: who did, and whose token it is."""
+
+    def __init__(self, presenter: Principal, token: BoundToken) -> None:
+        super().__init__()
+        self.actor, self.target = presenter.actor, f"subscriber:{token.subscriber_id}"
+
+
+def identify(access: Access, shown: Shown, memory: Memory) -> Principal:
+    """Who shows this: by the token where there is one, otherwise by the certificate.
+
+    A token that is not good is never made up for. Raises Unauthenticated or Misbound where nobody is known by it.
+    """
+    if access is Allow.CERTIFICATE or (shown.authorization is None and shown.certificate() is not None):
+        return _certified(shown, memory)
+    token = memory.token(_bearer(shown.authorization), _read)
+    if isinstance(token, PersonToken):
+        return memory.caller(f"session {token.session_id}", lambda: verify_session(token.session_id))
+    if access not in SUBSCRIBER_PERMISSIONS:
+        raise InvalidToken(
+            "The token is expired or not valid.", cause="a subscriber's token where people's are asked for"
+        )
+    return _bearing(token, shown, memory)
+
+
+def verify_access(caller: Principal, access: Access) -> None:
+    """NotAllowed unless the caller may call what is open to `access`."""
+    if isinstance(access, Permission):
+        caller.verify_may(access)
+    elif access is Allow.SIGNED_IN and caller.kind != "person":
+        raise NotAllowed("This address is for people, not for subscribers.")
+
+
+class _Presented:
+    """What the request under way in Flask brings."""
+
+    @property
+    def authorization(self) -> str | None:
+        return request.headers.get("Authorization")
+
+    def certificate(self) -> bytes | None:
+        return presented_certificate()
+
+
+class _Verifying:
+    """What is not remembered is verified at once."""
+
+    def caller(self, credential: str, verify: Callable[[], Principal]) -> Principal:
+        def verify_and_let_go() -> Principal:
+            try:
+                return verify()
+            finally:
+                # A request must not hold a connection while it predicts.
+                db.session.rollback()
+
+        return gate().callers.recall(credential, verify_and_let_go)
+
+    def token(self, text: str, read: Callable[[str], Token]) -> Token:
+        return gate().tokens.recall(digest_of(text), lambda: read(text))
+
+
+def digest_of(token: str) -> str:
+    """By what a token is remembered: not by itself."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("Sign in first: this address needs an access token.")
     return token.strip()
 
 
-def _identified(access: Access) -> Principal:
-    """By the token where there is one, otherwise by the certificate: a token that is not good is never made up for."""
-    if "Authorization" not in request.headers and presented_certificate() is not None:
-        return _certified()
-    text = bearer_token()
-    token = gate().tokens.recall(hashlib.sha256(text.encode()).hexdigest(), lambda: _read(text))
-    if isinstance(token, PersonToken):
-        return _remembered(f"session {token.session_id}", lambda: verify_session(token.session_id))
-    if access not in SUBSCRIBER_PERMISSIONS:
-        raise InvalidToken(
-            "The token is expired or not valid.", cause="a subscriber's token where people's are asked for"
-        )
-    return _bearing(token)
-
-
-def _certified() -> Principal:
+def _certified(shown: Shown, memory: Memory) -> Principal:
     """The subscriber by the certificate that it presented, as its row says now."""
-    der = presented_certificate()
+    der = shown.certificate()
     if der is None:
         raise Unauthenticated("Present the certificate of a subscriber.")
-    return _remembered(f"certificate {fingerprint_of(der)}", lambda: _verify(der))
+    return memory.caller(f"certificate {fingerprint_of(der)}", lambda: _verify(der))
 
 
 def _verify(der: bytes) -> Principal:
@@ -98,30 +174,17 @@ def _verify(der: bytes) -> Principal:
     return verify_certificate(der)
 
 
-def _bearing(token: BoundToken) -> Principal:
+def _bearing(token: BoundToken, shown: Shown, memory: Memory) -> Principal:
     """The subscriber by its certificate, narrowed by the token that is bound to it (RFC 8705)."""
-    if presented_certificate() is None:
+    if shown.certificate() is None:
         raise InvalidToken("This token is bound to a certificate: present that too.")
-    subscriber = _certified()
+    subscriber = _certified(shown, memory)
     if not token.is_bound_to(subscriber):
-        target = f"subscriber:{token.subscriber_id}"
-        record(Event.REQUEST_REFUSED, actor=subscriber.actor, target=target, outcome="refused")
-        raise InvalidToken("This token is bound to another certificate.")
+        raise Misbound(subscriber, token)
     return replace(subscriber, scopes=token.scopes)
 
 
-def _remembered(credential: str, verify: Callable[[], Principal]) -> Principal:
-    def verify_and_let_go() -> Principal:
-        try:
-            return verify()
-        finally:
-            # A request must not hold a connection while it predicts.
-            db.session.rollback()
-
-    return gate().callers.recall(credential, verify_and_let_go)
-
-
-def _read(token: str) -> PersonToken | BoundToken:
+def _read(token: str) -> Token:
     """What a token of ours says, each kind verified with its own key alone."""
     if _type_of(token) == TYPE:
         return verify_bound_token(gate().keys, gate().settings.issuer, token)

@@ -15,7 +15,7 @@ from backend.listener.wsgi import CLIENT_CERTIFICATE, PROXIED
 _BYTES = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
 
 # Under these names other systems hand a certificate on. X_SSL_Client_Cert is the second one by the time it arrives here.
-_CLAIMS = ("Client-Cert", "X-SSL-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert")
+CLAIMS = ("Client-Cert", "X-SSL-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert")
 
 
 def is_proxied() -> bool:
@@ -32,14 +32,19 @@ def presented_certificate() -> bytes | None:
         certificate: bytes | None = request.environ.get(CLIENT_CERTIFICATE)
         return certificate
     value = request.headers.get("Client-Cert")
-    return None if value is None else _decode(value.strip())
+    if value is None:
+        return None
+    certificate = find_certificate(value)
+    if certificate is None:
+        raise _refusal("Client-Cert", "The header Client-Cert is not exactly one certificate (RFC 9440).")
+    return certificate
 
 
 def refuse_claims() -> None:
     """Malformed for a request that came directly and states a certificate in a header: only a proxy may, and there is none."""
     if is_proxied():
         return
-    for name in _CLAIMS:
+    for name in CLAIMS:
         if name in request.headers:
             raise _refusal(
                 name,
@@ -47,15 +52,15 @@ def refuse_claims() -> None:
             )
 
 
-def _decode(value: str) -> bytes:
-    detail = "The header Client-Cert is not exactly one certificate (RFC 9440)."
-    match = _BYTES.fullmatch(value)
+def find_certificate(value: str) -> bytes | None:
+    """The certificate (DER) that a header of RFC 9440 holds; None where it is not exactly one."""
+    match = _BYTES.fullmatch(value.strip())
     if match is None:
-        raise _refusal("Client-Cert", detail)
+        return None
     try:
         return base64.b64decode(match[1], validate=True)
-    except binascii.Error as error:
-        raise _refusal("Client-Cert", detail) from error
+    except binascii.Error:
+        return None
 
 
 def _refusal(header: str, detail: str) -> Malformed:

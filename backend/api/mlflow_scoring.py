@@ -16,6 +16,7 @@ from backend.identity.principal import Permission
 from backend.protocols import mlflow_scoring as protocol
 from backend.protocols.csv_rows import parse_csv
 from backend.protocols.parquet_table import parse_parquet
+from backend.protocols.strict_json import write_json
 from backend.serving.models import Outputs, ServedModel
 from backend.settings import Settings
 
@@ -102,7 +103,17 @@ def _predicted(served: ServedModel, payload: bytes, kind: str, settings: Setting
         names = frozenset(column.name for column in columns)
         limit = settings.max_body_mb * 1024 * 1024
         return served.predict_table(parse_parquet(payload, names, max_rows=settings.max_rows, limit=limit))
-    question = protocol.parse_json_body(payload, max_rows=settings.max_rows)
+    return _predicted_json(served, payload, settings.max_rows)
+
+
+def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
+    """The answer to a JSON body, as JSON, and its rows."""
+    values = _predicted_json(served, payload, max_rows).json_values()
+    return write_json({"predictions": values}), len(values)
+
+
+def _predicted_json(served: ServedModel, payload: bytes, max_rows: int) -> Outputs:
+    question = protocol.parse_json_body(payload, max_rows=max_rows)
     if question.columns is not None:
         return served.predict_columns(question.columns)
     return served.predict_rows(question.rows or [])

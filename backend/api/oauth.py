@@ -8,7 +8,7 @@ from flask import Response, request
 from backend.api.access import Allow
 from backend.api.gate import gate
 from backend.api.platform import Platform
-from backend.api.routing import Answer, Endpoints, strict_dumps
+from backend.api.routing import Answer, Endpoints
 from backend.audit.events import Event
 from backend.audit.journal import record
 from backend.errors import (
@@ -23,6 +23,7 @@ from backend.errors import (
 from backend.identity.allowances import TOKENS
 from backend.identity.bound_tokens import issue_bound_token
 from backend.identity.principal import PREDICT_SCOPE, Principal
+from backend.protocols.strict_json import write_json
 
 endpoints = Endpoints("Tokens")
 
@@ -120,7 +121,7 @@ def read_oauth_metadata(platform: Platform) -> dict[str, Any]:
 @endpoints.get("/.well-known/jwks.json", access=Allow.PUBLIC)
 def read_token_keys() -> Response:
     """The public keys of subscribers' tokens, the next one among them a day before it signs (RFC 7517)."""
-    answer = Response(strict_dumps({"keys": [key.public for key in gate().keys.published()]}))
+    answer = Response(write_json({"keys": [key.public for key in gate().keys.published()]}))
     answer.content_type = "application/json"
     answer.headers["Cache-Control"] = "public, max-age=3600"
     return answer
@@ -146,6 +147,6 @@ def _required(form: dict[str, str], name: str) -> str:
 
 
 def _uncached(answer: dict[str, Any], status: int) -> Response:
-    response = Response(strict_dumps(answer), status=status, content_type="application/json")
+    response = Response(write_json(answer), status=status, content_type="application/json")
     response.headers["Cache-Control"], response.headers["Pragma"] = "no-store", "no-cache"
     return response

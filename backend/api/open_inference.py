@@ -128,15 +128,23 @@ def _predicted(served: ServedModel, question: protocol.Question) -> Outputs:
     return served.predict_columns(columns_of(question.inputs, columns))
 
 
+def answer_body(
+    served: ServedModel, payload: bytes, header_length: str | None, max_rows: int
+) -> tuple[bytes, int | None, int]:
+    """The answer to a body whose JSON ends where the header says; the length of its own JSON where binary data follows; and its rows."""
+    question = protocol.parse(payload, header_length, max_rows=max_rows, new_id=new_id())
+    made = served.signature
+    predicted = _predicted(served, question)
+    outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)
+    body, json_length = protocol.render(question, outputs, model=served.model, version=served.version)
+    return body, json_length, len(predicted.values)
+
+
 def _infer(served: ServedModel, payload: bytes, platform: Platform) -> Response:
     note_served(served.version)
     length = request.headers.get(protocol.HEADER)
-    question = protocol.parse(payload, length, max_rows=platform.settings.max_rows, new_id=new_id())
-    made = served.signature
-    predicted = _predicted(served, question)
-    note_served(served.version, len(predicted.values))
-    outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)
-    body, json_length = protocol.render(question, outputs, model=served.model, version=served.version)
+    body, json_length, rows = answer_body(served, payload, length, platform.settings.max_rows)
+    note_served(served.version, rows)
     if json_length is None:
         return Response(body, content_type="application/json")
     headers = {protocol.HEADER: str(json_length)}

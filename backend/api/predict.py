@@ -8,6 +8,8 @@ from backend.api.routing import Endpoints, VersionQuery
 from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import native
+from backend.protocols.strict_json import write_json
+from backend.serving.models import ServedModel
 
 endpoints = Endpoints("Predict")
 
@@ -36,6 +38,17 @@ def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
     question = native.parse(payload, max_rows=platform.settings.max_rows)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
     note_served(served.version)
-    predictions = served.predict(question.rows)
+    answered = _predicted(served, question)
     note_served(served.version, len(question.rows))
-    return native.render(question, predictions, model=model, version=served.version, prediction_id=new_id())
+    return answered
+
+
+def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
+    """The answer to a body, as JSON, and its rows."""
+    question = native.parse(payload, max_rows=max_rows)
+    return write_json(_predicted(served, question)), len(question.rows)
+
+
+def _predicted(served: ServedModel, question: native.Question) -> dict[str, Any]:
+    predictions = served.predict(question.rows)
+    return native.render(question, predictions, model=served.model, version=served.version, prediction_id=new_id())

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -11,6 +12,10 @@ from sqlalchemy import Connection, Engine, event
 from backend.database import now
 
 _MOST = 10_000
+
+
+class Unremembered(Exception):
+    """What a credential proves is not known, or is to be found out anew by whoever asks now."""
 
 
 class Ending(Protocol):
@@ -23,6 +28,16 @@ class Ending(Protocol):
 Proved = TypeVar("Proved", bound=Ending)
 
 
+@dataclass
+class _Known(Generic[Proved]):
+    """What was proved, until when it is remembered, and when somebody should prove it anew before that."""
+
+    proved: Proved
+    ends: float
+    renew: float
+    is_due: bool = False
+
+
 class Recall(Generic[Proved]):
     """The memory of one process: what each credential proved, for `seconds` and never past its own end.
 
@@ -32,19 +47,36 @@ class Recall(Generic[Proved]):
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[Proved, float]] = {}
+        self._known: dict[str, _Known[Proved]] = {}
         self._generation = 0
 
     def recall(self, credential: str, verify: Callable[[], Proved]) -> Proved:
         """What the credential proves, by memory or by `verify`, which raises where it is not good."""
         known = self._known.get(credential)
-        if known is not None and self._clock() < known[1]:
-            return known[0]
+        if known is not None and self._clock() < known.ends:
+            if not known.is_due:
+                return known.proved
+            known.is_due = False  # this call renews it; the others go on with what is remembered
         generation, begun = self._generation, self._clock()
         proved = verify()
         left = self._seconds if proved.ends_at is None else (proved.ends_at - now()).total_seconds()
-        self._keep(credential, (proved, begun + min(self._seconds, left)), generation)
+        lasts = min(self._seconds, left)
+        self._keep(credential, _Known(proved, begun + lasts, begun + lasts / 2), generation)
         return proved
+
+    def remembered(self, credential: str) -> Proved:
+        """What the credential proves, by memory alone; Unremembered where that has to be found out by `recall`.
+
+        Under a steady flow one call in each half of the time is sent to find out anew, so that the others never have to.
+        """
+        known, moment = self._known.get(credential), self._clock()
+        if known is None or moment >= known.ends:
+            raise Unremembered
+        if moment >= known.renew:
+            known.renew = moment + self._seconds / 10
+            known.is_due = True
+            raise Unremembered
+        return known.proved
 
     def forget(self) -> None:
         """From now on everything is verified anew, even what is being verified at this moment."""
@@ -52,7 +84,7 @@ class Recall(Generic[Proved]):
             self._generation += 1
             self._known.clear()
 
-    def _keep(self, credential: str, known: tuple[Proved, float], generation: int) -> None:
+    def _keep(self, credential: str, known: _Known[Proved], generation: int) -> None:
         with self._lock:
             if generation != self._generation:
                 return

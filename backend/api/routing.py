@@ -5,7 +5,6 @@ variables of its path. Returning commits; raising rolls back.
 """
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
@@ -21,7 +20,7 @@ from backend.database import db
 from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
 from backend.identity.principal import Permission
 from backend.protocols.content_encoding import inflate
-from backend.protocols.strict_json import parse_json
+from backend.protocols.strict_json import parse_json, write_json
 
 View = Callable[..., Any]
 
@@ -109,7 +108,7 @@ class Endpoint:
         if answer is None:
             return Response(status=self.status)
         if self.answer is None:
-            return Response(strict_dumps(answer), status=self.status, content_type=self.media_type)
+            return Response(write_json(answer), status=self.status, content_type=self.media_type)
         adapter = TypeAdapter(self.answer)
         value = adapter.validate_python(answer, from_attributes=True)
         return Response(adapter.dump_json(value), status=self.status, content_type=self.media_type)
@@ -195,11 +194,6 @@ def _validated(model: type[BaseModel], value: object) -> BaseModel:
 def _problem(location: tuple[int | str, ...], message: str) -> FieldProblem:
     text = message.removeprefix("Value error, ")
     return FieldProblem(".".join(str(part) for part in location) or "body", f"{text[:1].lower()}{text[1:]}")
-
-
-def strict_dumps(value: object) -> str:
-    """JSON that every reader takes: NaN and Infinity are a fault of ours, never sent."""
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def _platform() -> Platform:

@@ -8,7 +8,7 @@ did not spend is lost when it ends: at most that hundredth.
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, text
@@ -81,6 +81,28 @@ class Allowances:
             if purse.left == 0:
                 raise self._used_up(purse, period)
             purse.left -= 1
+
+    def spend_held(self, subscriber_id: str, wishes: Sequence[tuple[Period, int]]) -> bool:
+        """One unit of each of these windows, from what this process holds of them, without a wait and without the database.
+
+        False, and nothing spent, where it holds too little or another thread is at it: `spend` then decides.
+        """
+        locked: list[_Purse] = []
+        try:
+            for period, most in wishes:
+                purse = self._purses.get((subscriber_id, period.name))
+                if purse is None or not purse.lock.acquire(blocking=False):
+                    return False
+                locked.append(purse)
+                starts_at = max(int(self._clock()) // period.seconds * period.seconds, purse.starts_at)
+                if (purse.starts_at, purse.most) != (starts_at, most) or purse.left == 0:
+                    return False
+            for purse in locked:
+                purse.left -= 1
+            return True
+        finally:
+            for purse in locked:
+                purse.lock.release()
 
     def _fill(self, purse: _Purse, subscriber_id: str, period: Period) -> None:
         if self._take(purse, subscriber_id, period):

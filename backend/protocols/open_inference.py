@@ -3,7 +3,6 @@
 A body is JSON, or JSON followed by the raw bytes of its tensors (the binary tensor data extension).
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backend.errors import Malformed, TooLarge
-from backend.protocols.strict_json import parse_rows
+from backend.protocols.strict_json import parse_rows, write_json
 from backend.protocols.tensors import DATATYPES, Tensor, Values, from_bytes, from_json, to_bytes, verify_shape
 
 Parameters = Mapping[str, str | int | float | bool]
@@ -82,7 +81,7 @@ def render(question: Question, outputs: Sequence[Output], *, model: str, version
     if question.parameters:
         answer["parameters"] = dict(question.parameters)
     answer["outputs"] = [_rendered(out, raw.get(out.name)) for out in chosen]
-    text = json.dumps(answer, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    text = write_json(answer)
     return (b"".join([text, *raw.values()]), len(text)) if raw else (text, None)
 
 

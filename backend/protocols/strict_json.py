@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+import orjson
+
 from backend.errors import Malformed
 
 # A bare NaN where a number is expected; JSON has none, but every data tool writes it for "missing".
@@ -27,6 +29,14 @@ def parse_rows(data: bytes) -> Any:
     A bare NaN is None: missing. A number beyond float64 comes out as infinity, which the encoder refuses by the name of its field.
     """
     return _parse(data, _ROWS)
+
+
+def write_json(value: object) -> bytes:
+    """JSON that every reader takes; a number that is not finite has no form in it, and is a fault of ours."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # whole numbers beyond 64 bits
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _parse(data: bytes, decoder: json.JSONDecoder) -> Any:

@@ -86,6 +86,10 @@ class Shelf:
         name = (model, alias or CHAMPION)
         return self._served.get(name) or self._serve(*name)
 
+    def find_held(self, model: str) -> ServedModel | None:
+        """The champion, where it is in memory already; takes no lock, no database and no network."""
+        return self._served.get((model, CHAMPION))
+
     def refresh(self) -> None:
         """Ask MLflow and follow; while MLflow is away, what was known stays."""
         with self._refreshing:
