@@ -42,7 +42,7 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line, by default that of this process, which ends with it."""
-    context = Context(deferred("backend.settings:load_settings"), deferred("backend.app:create_storage"))
+    context = Context(deferred("backend.settings:load_settings"), deferred("backend.storage:create_storage"))
     program(arguments, prog_name="python -m backend", obj=context)
 
 

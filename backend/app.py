@@ -5,8 +5,6 @@ import logging
 
 from flask import Flask, Response, g, request
 from flask_talisman import Talisman
-from sqlalchemy import event
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from backend.api import access, caller, observing, problem, routing
 from backend.api.catalog import ENDPOINTS
@@ -14,7 +12,6 @@ from backend.api.express import Express
 from backend.api.platform import Platform
 from backend.api.request_id import request_id_of
 from backend.audit import journal
-from backend.database import db
 from backend.datasets.store import sweep
 from backend.listener.express import ExpressApp
 from backend.monitoring.minutes import Minutes
@@ -22,6 +19,7 @@ from backend.monitoring.pulse import Pulse
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
+from backend.storage import create_storage
 
 _log = logging.getLogger("signet.access")
 
@@ -73,27 +71,6 @@ def _platform(app: Flask, settings: Settings) -> Platform:
     with app.app_context():
         minutes = Minutes(db.engine)
     return Platform(settings, shelf, traffic, Pulse(traffic, minutes, settings.traffic_days))
-
-
-def create_storage(settings: Settings) -> Flask:
-    """An app that only knows the database: enough for the worker and for commands."""
-    app = Flask("signet", static_folder=None)
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
-    # An error of the database would repeat what was to be written, in every log that it reaches.
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": True, "hide_parameters": True}
-    db.init_app(app)
-    with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "connect", _prepare_sqlite)
-    return app
-
-
-def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
-    """Readers do not wait for the writer, writers wait for each other, and foreign keys hold."""
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _begin() -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.app import create_storage
 from backend.cli.presence import announced
 from backend.database import db
 from backend.logs import configure_logging
 from backend.registry.mlflow_token import read_service_token
 from backend.registry.registration import register
 from backend.settings import Settings, load_settings
+from backend.storage import create_storage
 from backend.training import lease
 from backend.training.execution import job_folder
 from backend.training.jobs import live_jobs

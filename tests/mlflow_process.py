@@ -6,6 +6,7 @@ Tests never import this: importing MLflow's server takes seconds and warns.
 import json
 import re
 import sys
+from functools import partial
 
 from mlflow.server import app, fastapi_app
 from mlflow.server.auth import routes
@@ -13,12 +14,13 @@ from starlette.applications import Starlette
 
 from backend.registry.mlflow_app import create_app as create_mlflow
 from backend.settings import load_settings
-from tests.mlflow_people import authenticate
+from tests.mlflow_people import authenticate, note
 
 
 def create_app() -> Starlette:
     """What uvicorn calls."""
-    return create_mlflow(load_settings(), authenticate)
+    settings = load_settings()
+    return create_mlflow(settings, authenticate, partial(note, settings))
 
 
 def all_routes() -> list[tuple[str, str]]:

@@ -47,14 +47,14 @@ def free_port() -> int:
         return port
 
 
-def start_mlflow(home: Path, port: int | None = None) -> Mlflow:
+def start_mlflow(home: Path, port: int | None = None, application: str = APPLICATION) -> Mlflow:
     """A server over a home of its own, answering; its log is `<home>/mlflow.log`."""
     home.mkdir(exist_ok=True)
     settings = Settings(home=home, mlflow_port=port or free_port())
     server.prepare(settings)
     with (home / "mlflow.log").open("ab") as log:
         process = subprocess.Popen(
-            server.command_line(settings, APPLICATION),
+            server.command_line(settings, application),
             env=server.environment(settings),
             stdout=log,
             stderr=log,

@@ -54,6 +54,9 @@ class Event(StrEnum):
     ROOT_KEY_RETURNED = "root_key.returned"
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - the name of an act
     MODEL_PROMOTED = "model.promoted"
+    MODEL_ALIAS_REMOVED = "model.alias_removed"
+    MODEL_RENAMED = "model.renamed"
+    MODEL_DELETED = "model.deleted"
     DATASET_DELETED = "dataset.deleted"
     REQUEST_REFUSED = "request.refused"
 

@@ -3,12 +3,15 @@
 import secrets
 import sqlite3
 import threading
+from functools import partial
+from http import HTTPStatus
 
 import mlflow.server.auth as mlflow_auth
 from filelock import FileLock
-from flask import Response, request
+from flask import Response, g, has_app_context, request
 from mlflow.exceptions import MlflowException
-from mlflow.server.handlers import initialize_backend_stores
+from mlflow.server import app as mlflow_pages
+from mlflow.server.handlers import _get_model_registry_store, initialize_backend_stores
 from mlflow.store.db.utils import (
     _initialize_tables,
     _is_empty_database,
@@ -18,7 +21,9 @@ from mlflow.store.db.utils import (
 from starlette.applications import Starlette
 from werkzeug.datastructures import Authorization
 
+from backend.audit import journal
 from backend.errors import NotAllowed, TooManyRequests, Unauthenticated
+from backend.registry.mlflow_acts import Keep, refusal, watch_aliases
 from backend.registry.mlflow_server import tracking_database
 from backend.registry.mlflow_sign_in import ADMINISTRATORS, Authenticate, SignIn, Visitor
 from backend.registry.mlflow_token import read_service_token
@@ -29,12 +34,14 @@ _SCIENTISTS = "scientist"
 # What a scientist may change; deleting is for administrators and for who made the thing.
 _EDITABLE = ("experiment", "registered_model", "prompt")
 
+_NOBODY = Visitor("", "")
+
 _doors: list[SignIn] = []
 _admitting = threading.Lock()
 
 
-def create_app(settings: Settings, authenticate: Authenticate) -> Starlette:
-    """MLflow's app over migrated databases; `authenticate` turns an `Authorization` header into a person.
+def create_app(settings: Settings, authenticate: Authenticate, keep: Keep) -> Starlette:
+    """MLflow's app over migrated databases; `authenticate` turns an `Authorization` header into a person, `keep` writes the journal.
 
     The environment is that of `mlflow_server.environment`, set before Python started.
     """
@@ -46,13 +53,16 @@ def create_app(settings: Settings, authenticate: Authenticate) -> Starlette:
         app: Starlette = mlflow_auth.create_app()
         initialize_backend_stores(database, database, "mlflow-artifacts:/")
         _ensure_scientists()
+    watch_aliases(_get_model_registry_store(), _visitor, keep)
+    mlflow_pages.after_request(partial(_tell_refusal, keep))
     return app
 
 
 def authorize() -> Authorization | Response:
     """Called by MLflow within each request: the visitor, or the refusal to send."""
+    journal.enter(address=request.remote_addr or "", request_id="")
     try:
-        visitor = _doors[0].identify(request.headers.get("Authorization", ""))
+        g.signet_visitor = visitor = _doors[0].identify(request.headers.get("Authorization", ""))
         visitor.verify_may(request.method, request.path)
     except Unauthenticated as error:
         challenge = {"WWW-Authenticate": 'Basic realm="Signet", charset="UTF-8"'}
@@ -62,6 +72,20 @@ def authorize() -> Authorization | Response:
     except TooManyRequests as error:
         return Response(f"{error.detail}\n", 429, {"Retry-After": str(error.retry_after)}, mimetype="text/plain")
     return Authorization("basic", {"username": visitor.username, "password": ""})
+
+
+def _visitor() -> Visitor:
+    """Who makes the request under way; nobody outside of one."""
+    visitor: Visitor = g.get("signet_visitor", _NOBODY) if has_app_context() else _NOBODY
+    return visitor
+
+
+def _tell_refusal(keep: Keep, response: Response) -> Response:
+    """A person may not do that: so say we, or MLflow of what is somebody else's."""
+    visitor = _visitor()
+    if response.status_code == HTTPStatus.FORBIDDEN and visitor != _NOBODY and not visitor.is_platform:
+        keep(refusal(visitor, request.method, request.url_rule.rule if request.url_rule else ""))
+    return response
 
 
 def _migrate(database: str) -> None:

@@ -52,6 +52,10 @@ class Visitor:
     username: str
     role: str
 
+    @property
+    def is_platform(self) -> bool:
+        return self.username == SERVICE_NAME
+
     def verify_may(self, method: str, path: str) -> None:
         """NotAllowed where the part is not offered, or the role reads only and this would write."""
         if _CLOSED.fullmatch(path):

@@ -5,13 +5,13 @@ import os
 
 import click
 
-from backend.app import create_storage
 from backend.database import db
 from backend.identity.authority import ensure_authority, ensure_token_key
 from backend.identity.users import INITIAL_PASSWORD, ensure_administrator, list_users
 from backend.migrations.upgrade import upgrade
 from backend.registry import mlflow_server
 from backend.settings import Settings
+from backend.storage import create_storage
 from backend.supervision.marker import mark_first
 
 

@@ -2,15 +2,23 @@
 
 import base64
 import binascii
+from datetime import timedelta
 
 from backend.api.person_tokens import verify_access_token
+from backend.audit.events import Event
+from backend.audit.journal import record
+from backend.audit.reading import Question, list_events
+from backend.database import now
 from backend.errors import InvalidToken, OtpRequired, Unauthenticated
 from backend.identity.signing_in import Claim, verify_claim
+from backend.identity.tables import User
 from backend.registry.mlflow_sign_in import Visitor
 from backend.settings import Settings
 
 # MLflow listens on loopback alone: every visitor comes from the same network.
 _PLACE = "mlflow"
+# A browser sends the password with each request: the journal is told once in so long that the person is there.
+_VISIT = timedelta(minutes=30)
 
 
 def identify(settings: Settings, header: str) -> Visitor:
@@ -44,7 +52,16 @@ def _named(settings: Settings, username: str, password: str) -> Visitor:
         user = verify_claim(settings, Claim(username, password, otp=None, place=_PLACE))
     except OtpRequired as error:
         raise Unauthenticated("You have a second factor: give an access token in place of the password.") from error
+    _tell(user)
     return Visitor(user.username, user.role)
+
+
+def _tell(user: User) -> None:
+    told = Question(
+        event=Event.PERSON_SIGNED_IN, actor=user.username, target=_PLACE, outcome="done", since=now() - _VISIT
+    )
+    if not list_events(told, limit=1):
+        record(Event.PERSON_SIGNED_IN, actor=user.username, target=_PLACE, details={"role": user.role})
 
 
 def _decode(credential: str) -> tuple[str, str]:

@@ -83,6 +83,9 @@ EVENTS = {
     "root_key.returned": "Root key returned",
     "token.issued": "Token issued",
     "model.promoted": "Model promoted",
+    "model.alias_removed": "Alias removed",
+    "model.renamed": "Model renamed",
+    "model.deleted": "Model or version deleted",
     "dataset.deleted": "Dataset deleted",
     "request.refused": "Request refused",
 }

@@ -6,13 +6,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, insert, select, text
 
-from backend.app import create_storage
 from backend.audit.chain import append
 from backend.audit.events import Event, Note
 from backend.audit.tables import GUARDS, AuditEvent, AuditHead
 from backend.database import db
 from backend.identity.tables import User
 from backend.settings import Settings
+from backend.storage import create_storage
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -194,7 +194,7 @@ def test_threads_that_write_at_once_make_one_chain(storage: Flask) -> None:
 
 WRITERS = """
 import os, sys
-from backend.app import create_storage
+from backend.storage import create_storage
 from backend.audit import journal
 from backend.audit.events import Event
 from backend.database import db

@@ -8,9 +8,9 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from backend.__main__ import program
-from backend.app import create_storage
 from backend.cli.context import Context
 from backend.settings import Settings
+from backend.storage import create_storage
 
 
 class Terminal:

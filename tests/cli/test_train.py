@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from backend.app import create_storage
 from backend.cli import job as job_module
 from backend.cli.presence import announced
 from backend.database import db
 from backend.datasets.store import list_datasets
+from backend.storage import create_storage
 from backend.training import lease
 from backend.training.jobs import list_jobs
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
-from backend.app import create_storage
 from backend.database import db
 from backend.identity import certificates, enrolment, issuing, key_files, revocation, revocation_list
 from backend.identity.authority import ensure_authority
@@ -15,6 +14,7 @@ from backend.identity.subscriber_tables import Subscriber
 from backend.identity.subscribers import create_subscriber
 from backend.pki.authority import Authority
 from backend.settings import Settings
+from backend.storage import create_storage
 
 TIMED = (certificates, enrolment, issuing, key_files, revocation, revocation_list)
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from backend.audit.events import Event
+from backend.registry.mlflow_acts import Act
 from backend.settings import REPOSITORY
-from tests.mlflow_people import ROLES, basic, bearer
+from tests.mlflow_people import ROLES, acts_of, basic, bearer
 from tests.mlflow_server import Mlflow
 
 pytestmark = pytest.mark.mlflow
@@ -166,6 +168,46 @@ def test_a_scientist_works_there_but_does_not_delete_what_others_made(http: http
     assert call("DELETE", "registered-models/delete", name=owned) == 403
     assert call("POST", "registered-models/create", name=f"{owned}-own") == 200
     assert call("DELETE", "registered-models/delete", name=f"{owned}-own") == 200
+
+
+def test_what_people_do_to_aliases_is_told(mlflow: Mlflow, http: httpx.Client, owned: str) -> None:
+    """Whichever way it is asked for: told is what MLflow's store did, and nothing where it refused."""
+
+    def call(method: str, path: str, role: str, **body: object) -> int:
+        return http.request(method, path, headers=as_(role), json={"name": owned, **body}).status_code
+
+    alias, ajax = f"{API}/registered-models/alias", "/ajax-api/2.0/mlflow"
+    assert call("POST", alias, "scientist", alias="champion", version="1") == 200
+    assert call("POST", f"{ajax}/registered-models/alias", "admin", alias="second", version="1") == 200
+    assert call("POST", alias, "scientist", alias="champion", version="7") == 404
+    assert call("DELETE", alias, "admin", alias="second") == 200
+    body = {"name": owned, "alias": "own", "version": "1"}
+    assert http.post(alias, headers=mlflow.headers(), json=body).status_code == 200
+    assert call("DELETE", f"{API}/model-versions/delete", "admin", version="1") == 200
+    assert call("POST", f"{API}/registered-models/rename", "admin", new_name=f"{owned}-new") == 200
+    assert call("DELETE", f"{API}/registered-models/delete", "admin", name=f"{owned}-new") == 200
+    through = {"through": "mlflow"}
+    assert acts_of(mlflow.settings, f"model:{owned}") == [
+        Act(event, by, f"model:{owned}", details=facts | through)
+        for event, by, facts in [
+            (Event.MODEL_PROMOTED, "scientist", {"alias": "champion", "version": "1"}),
+            (Event.MODEL_PROMOTED, "admin", {"alias": "second", "version": "1"}),
+            (Event.MODEL_ALIAS_REMOVED, "admin", {"alias": "second"}),
+            (Event.MODEL_DELETED, "admin", {"version": "1"}),
+            (Event.MODEL_RENAMED, "admin", {"new_name": f"{owned}-new"}),
+        ]
+    ]
+    assert [act.event for act in acts_of(mlflow.settings, f"model:{owned}-new")] == [Event.MODEL_DELETED]
+
+
+@pytest.mark.parametrize("role", ["expert", "scientist"])
+def test_what_people_may_not_do_is_told(mlflow: Mlflow, http: httpx.Client, owned: str, role: str) -> None:
+    """By the platform's rules (an expert writes nothing) and by MLflow's (a scientist does not delete what others made)."""
+    path = f"{API}/registered-models/delete"
+    before = len(acts_of(mlflow.settings, f"DELETE {path}"))
+    assert http.request("DELETE", path, headers=as_(role), json={"name": owned}).status_code == 403
+    (act,) = acts_of(mlflow.settings, f"DELETE {path}")[before:]
+    assert (act.event, act.actor, act.outcome) == (Event.REQUEST_REFUSED, role, "refused")
 
 
 def test_a_version_has_no_source_outside_the_artifact_store(http: httpx.Client, owned: str) -> None:

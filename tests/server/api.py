@@ -17,7 +17,6 @@ from uuid import uuid4
 from flask import Flask
 from sqlalchemy import select
 
-from backend.app import create_storage
 from backend.audit.tables import AuditEvent
 from backend.database import db
 from backend.identity.authority import ensure_authority
@@ -27,6 +26,7 @@ from backend.identity.subscribers import create_subscriber
 from backend.migrations.upgrade import upgrade
 from backend.pki.keystore import private_pem, write_private
 from backend.settings import REPOSITORY, Settings
+from backend.storage import create_storage
 from tests.certifying import new_key, signing_request
 from tests.server.conftest import eventually
 

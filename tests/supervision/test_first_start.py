@@ -4,10 +4,10 @@ import stat
 
 import pytest
 
-from backend.app import create_storage
 from backend.database import db
 from backend.datasets.store import list_datasets
 from backend.identity.users import INITIAL_PASSWORD, ensure_administrator, list_users
+from backend.storage import create_storage
 from backend.supervision import first_start
 from backend.supervision.first_start import prepare
 from backend.supervision.marker import is_first

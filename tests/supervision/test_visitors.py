@@ -1,6 +1,7 @@
 """People of the platform at the door of MLflow."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
@@ -12,6 +13,7 @@ from backend.errors import TooManyRequests, Unauthenticated
 from backend.identity import second_factor
 from backend.identity.authority_files import ensure_encryption_key
 from backend.identity.users import disable_user, find_user
+from backend.supervision import visitors
 from backend.supervision.visitors import identify
 from tests.conftest import PASSWORD
 
@@ -70,6 +72,26 @@ def test_second_factor_leaves_the_token_as_the_only_way(visit, scientist, app, s
     assert visit(f"Bearer {token}").username == "scientist"
     with pytest.raises(Unauthenticated):
         visit(basic("scientist", "wrong"))
+
+
+def signed_in():
+    told = select(AuditEvent).where(AuditEvent.event == "person.signed_in", AuditEvent.target == "mlflow")
+    return [(event.actor, event.facts) for event in db.session.scalars(told)]
+
+
+def test_signing_in_is_told_once_a_visit(visit, scientist, expert, monkeypatch):
+    for _ in range(3):
+        visit(basic("scientist", PASSWORD))
+        db.session.commit()
+    assert signed_in() == [("scientist", {"role": "scientist"})]
+    visit(expert.headers["Authorization"])  # told when the token was issued
+    db.session.commit()
+    assert len(signed_in()) == 1
+    monkeypatch.setattr(visitors, "now", lambda: datetime.now(UTC) + timedelta(minutes=31))
+    for username in ("scientist", "expert"):
+        visit(basic(username, PASSWORD))
+        db.session.commit()
+    assert [actor for actor, _ in signed_in()] == ["scientist", "scientist", "expert"]
 
 
 def test_token_of_another_person_is_no_password(visit, scientist, expert):

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from flask import Flask
 
-from backend.app import create_storage
 from backend.database import db
 from backend.datasets.contents import dataset_path
 from backend.datasets.tables import Dataset
 from backend.migrations.upgrade import upgrade
 from backend.settings import Settings
+from backend.storage import create_storage
 from backend.training.jobs import Wish, create_job
 from backend.training.spec import Spec
 from backend.training.tables import Job

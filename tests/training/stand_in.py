@@ -11,10 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from backend.app import create_storage
 from backend.database import db
 from backend.registry.tables import ModelVersion
 from backend.settings import Settings
+from backend.storage import create_storage
 from backend.training import lease
 from backend.training.signals import on_end_signal
 from backend.training.spec import Result
