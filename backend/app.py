@@ -12,6 +12,7 @@ from backend.api.express import Express
 from backend.api.platform import Platform
 from backend.api.request_id import request_id_of
 from backend.audit import journal
+from backend.database import db
 from backend.datasets.store import sweep
 from backend.listener.express import ExpressApp
 from backend.monitoring.minutes import Minutes
