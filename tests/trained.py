@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.algorithms.bundle import write_bundle
 from backend.algorithms.catalog import get_algorithm
+from backend.algorithms.compilation import compile_model
 from backend.algorithms.signature import Column, Label, Signature, Task
 from backend.database import db, now
 from backend.training.spec import Result
@@ -53,7 +54,8 @@ def make_result(
     model = get_algorithm(algorithm)(task=task, seed=seed, **hyperparameters)
     model.fit(X, y, features=signature.features(), n_classes=len(signature.classes))
     folder.mkdir(parents=True)
-    manifest = write_bundle(folder / "bundle", model, signature)
+    compiled = compile_model(model, X, signature.features())
+    manifest = write_bundle(folder / "bundle", model, signature, compiled)
     result = Result(
         task=task,
         metrics={"accuracy": 0.9, "test_rows": 18},
@@ -63,6 +65,7 @@ def make_result(
         manifest=manifest.to_json(),
         versions={"python": "3.11.7"},
         finished_at=now().timestamp(),
+        compiled=compiled.choice.to_json(),
     )
     result.write(folder)
     return folder

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backend.algorithms.contract import Matrix
 from backend.algorithms.signature import LARGEST_INTEGER, Column
+from backend.algorithms.values import UNKNOWN_CATEGORY
 from backend.errors import FieldProblem, InvalidFields
 
 
@@ -20,7 +21,7 @@ def encode_column(column: Column, table: pa.Table, out: Matrix) -> None:
         raise InvalidFields([FieldProblem(column.name, "is missing")])
     values = _plain(table.column(column.name))
     try:
-        out[:] = _category(values, column.categories) if column.kind == "category" else _ENCODERS[column.kind](values)
+        out[:] = _category(values, column) if column.kind == "category" else _ENCODERS[column.kind](values)
     except _Unfit as error:
         raise InvalidFields([FieldProblem(column.name, error.problem, error.row)]) from None
     if not column.missing:
@@ -83,11 +84,14 @@ def _boolean(values: pa.ChunkedArray) -> Matrix:
     return _floats(values.cast(pa.uint8()))[:, np.newaxis]
 
 
-def _category(values: pa.ChunkedArray, categories: tuple[str, ...]) -> Matrix:
+def _category(values: pa.ChunkedArray, column: Column) -> Matrix:
     if not (pt.is_string(values.type) or pt.is_large_string(values.type) or pt.is_null(values.type)):
         raise _Unfit(f"holds {values.type} where the model takes text")
-    known = pa.array(categories, pa.string())
-    return _floats(pc.index_in(values.cast(pa.string()), value_set=known))[:, np.newaxis]
+    known = pa.array(column.categories, pa.string())
+    found = pc.index_in(values.cast(pa.string()), value_set=known)
+    if column.unknown == "refuse":
+        _verify_rows(pc.or_(pc.is_valid(found), pc.is_null(values)).to_numpy(), UNKNOWN_CATEGORY)
+    return _floats(found)[:, np.newaxis]
 
 
 def _datetime(values: pa.ChunkedArray) -> Matrix:

@@ -12,6 +12,7 @@ from xgboost.callback import TrainingCallback
 
 from backend.algorithms.contract import (
     Algorithm,
+    Form,
     Hyperparameters,
     Matrix,
     Validation,
@@ -19,6 +20,8 @@ from backend.algorithms.contract import (
     Watch,
     unwatched,
 )
+from backend.algorithms.flattening import flatten
+from backend.algorithms.forest import Forest
 from backend.algorithms.signature import Feature, Task
 from backend.errors import TrainingImpossible
 
@@ -59,6 +62,7 @@ class GradientBoosting(Algorithm):
     title: ClassVar[str] = "Gradient boosted trees (XGBoost)"
     tasks: ClassVar[frozenset[Task]] = frozenset({"binary", "multiclass", "regression"})
     hyperparameters_type: ClassVar[type[Hyperparameters]] = BoostingHyperparameters
+    forms: ClassVar[tuple[type[Form], ...]] = (Forest,)
     hyperparameters: BoostingHyperparameters
     _booster: xgb.Booster
 
@@ -101,6 +105,9 @@ class GradientBoosting(Algorithm):
         # Float32 leaves sums that are off by 1e-7, which a strict reader would refuse.
         shares: Matrix = raw / raw.sum(axis=1, keepdims=True)
         return shares
+
+    def compiled(self) -> Form | None:
+        return flatten(self._booster, self.task)
 
     def importances(self) -> Matrix | None:
         """The share of the total gain that splits on each matrix column brought."""

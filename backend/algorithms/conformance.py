@@ -29,6 +29,7 @@ TASK_CHECKS: tuple[Callable[[Trial], None], ...] = (
     task_checks.heeds_the_watch,
     task_checks.predicts_from_threads,
     task_checks.predicts_row_by_row,
+    task_checks.compiles_alike,
 )
 
 

@@ -32,17 +32,41 @@ def unwatched(progress: float, metrics: Mapping[str, float]) -> None:
     """The watch of a fit that nobody looks at."""
 
 
+class FormUnavailable(Exception):
+    """A compiled form that this machine cannot run; the original can."""
+
+
+class Form(ABC):
+    """A fitted model turned into what predicts fastest: the same answers, and nothing to learn with."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def answers(self, X: Matrix) -> Matrix:
+        """Probabilities (rows, n_classes) or numbers (rows,) in float64; a row's are the same bits alone and among others."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what `load` needs into an existing folder; no pickle."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """The form that `save` wrote; Invalid where its files could not be computed with safely."""
+
+
 class Algorithm(ABC):
     """One way to learn; an instance is one model, before or after `fit`.
 
     `name` is how people and jobs choose it, `title` what a page shows, `tasks` what it can learn, `hyperparameters_type`
-    what may be chosen. One that has hyperparameters of its own narrows `hyperparameters: ItsType` in its body.
+    what may be chosen, `forms` what `compiled` may give. One that has hyperparameters of its own narrows `hyperparameters: ItsType` in its body.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     tasks: ClassVar[frozenset[Task]]
     hyperparameters_type: ClassVar[type[Hyperparameters]] = Hyperparameters
+    forms: ClassVar[tuple[type[Form], ...]] = ()
 
     def __init__(self, *, task: Task, seed: int = 0, threads: int = 1, **hyperparameters: Any) -> None:
         """Keep the choices; InvalidFields names the seed or each hyperparameter that is unknown or out of bounds."""
@@ -90,6 +114,17 @@ class Algorithm(ABC):
     def predict_proba(self, X: Matrix) -> Matrix:
         """Probabilities (rows, n_classes) that sum to 1 in each row; classification only."""
         raise Invalid(f"A {self.task} model has no probabilities.")
+
+    def answers(self, X: Matrix) -> Matrix:
+        """All that is told of each row: probabilities (rows, n_classes), or numbers (rows,) for a regression."""
+        return self.predict(X).astype(np.float64, copy=False) if self.task == "regression" else self.predict_proba(X)
+
+    def compiled(self) -> Form | None:
+        """The fitted model in a quicker form, of a class that `forms` names; None where there is none.
+
+        It is tried on rows of the training, and kept beside the model only where it answers alike and faster.
+        """
+        return None
 
     def importances(self) -> Matrix | None:
         """How much each matrix column counts (one value >= 0 a feature), or None where the algorithm cannot say."""

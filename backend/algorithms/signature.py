@@ -9,6 +9,7 @@ from backend.errors import Invalid
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["integer", "number", "boolean", "category", "datetime"]
 Label = str | int | bool
+Unknown = Literal["missing", "refuse"]
 
 FORMAT = 1
 SIGNATURE_FILE = "signet.json"
@@ -19,14 +20,17 @@ DATETIME_PARTS = ("year", "month", "day", "weekday", "hour", "epoch_seconds")
 
 @dataclass(frozen=True)
 class Column:
-    """One input of a model; `missing` says whether training saw missing values in it."""
+    """One input of a model; `missing` says whether training saw missing values in it, `unknown` what a category is that it never saw."""
 
     name: str
     kind: Kind
     categories: tuple[str, ...] = ()
     missing: bool = False
+    unknown: Unknown = "missing"
 
     def __post_init__(self) -> None:
+        if self.unknown not in get_args(Unknown):
+            raise Invalid(f"Column '{self.name}' takes unknown categories as '{self.unknown}', which has no meaning.")
         if self.kind not in get_args(Kind):
             raise Invalid(f"Column '{self.name}' has the unknown kind '{self.kind}'.")
         if len(set(self.categories)) != len(self.categories):
@@ -104,11 +108,14 @@ class Signature:
 
 def column_to_json(column: Column) -> dict[str, Any]:
     plain: dict[str, Any] = {"name": column.name, "kind": column.kind, "missing": column.missing}
-    return {**plain, "categories": list(column.categories)} if column.kind == "category" else plain
+    if column.kind != "category":
+        return plain
+    return {**plain, "categories": list(column.categories), "unknown": column.unknown}
 
 
 def column_from_json(data: Mapping[str, Any]) -> Column:
-    return Column(data["name"], data["kind"], tuple(data.get("categories", ())), data["missing"])
+    unknown = data.get("unknown", "missing")  # signatures of before there was a choice have none
+    return Column(data["name"], data["kind"], tuple(data.get("categories", ())), data["missing"], unknown)
 
 
 def expand(columns: Iterable[Column]) -> tuple[Feature, ...]:
@@ -136,9 +143,18 @@ def _value_schema(column: Column) -> dict[str, Any]:
         "integer": {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER},
         "number": {"type": "number"},
         "boolean": {"type": "boolean"},
-        # No enum: a value that training never saw is taken as missing, not refused.
-        "category": {"type": "string", "examples": list(column.categories)},
+        "category": {"type": "string", **_known(column)},
         "datetime": {"type": "string", "description": "Date or time as ISO 8601; UTC where it names no zone"},
     }
     schema = schemas[column.kind]
     return {**schema, "type": [schema["type"], "null"]} if column.missing else schema
+
+
+def _known(column: Column) -> dict[str, Any]:
+    """An enum only where a category that training never saw is refused; otherwise it is taken as missing."""
+    if column.unknown == "refuse":
+        return {"enum": [*column.categories, *([None] if column.missing else [])]}
+    return {
+        "examples": list(column.categories),
+        "description": "One of the examples; another text is taken as missing",
+    }

@@ -11,6 +11,7 @@ import numpy as np
 from backend.algorithms.contract import Algorithm, Matrix
 from backend.algorithms.manifest import fingerprint
 from backend.algorithms.pickles import verify_no_pickle
+from backend.algorithms.probe import TOLERANCE, choose_rows, difference
 from backend.algorithms.signature import SIGNATURE_FILE
 from backend.algorithms.trial import Trial
 from backend.algorithms.verdict import NotConforming, require, require_invalid
@@ -128,6 +129,24 @@ def predicts_row_by_row(trial: Trial) -> None:
     single = np.vstack([trial.answers(trial.model, X[i : i + 1]) for i in range(len(X))])
     same = np.allclose(single, trial.answers(trial.model, X), rtol=1e-9, atol=1e-12)
     require(same, "a row alone is predicted otherwise than among others")
+
+
+def compiles_alike(trial: Trial) -> None:
+    form = trial.model.compiled()
+    if form is None:
+        return
+    require(type(form) in trial.cls.forms, "compiled gives a form that forms does not name")
+    X = choose_rows(trial.sample.X, trial.sample.features)
+    given = form.answers(X.copy())
+    apart = difference(given, trial.model.answers(X.copy()))
+    require(apart <= TOLERANCE, f"the compiled form answers otherwise, by {apart}")
+    alone = np.concatenate([form.answers(X[i : i + 1]) for i in range(len(X))])
+    require(alone.tobytes() == given.tobytes(), "the compiled form answers a row alone otherwise than among others")
+    with tempfile.TemporaryDirectory() as folder:
+        form.save(Path(folder))
+        verify_no_pickle(Path(folder))
+        loaded = type(form).load(Path(folder))
+    require(loaded.answers(X).tobytes() == given.tobytes(), "the loaded form answers otherwise")
 
 
 def _verify_predictions(trial: Trial, model: Algorithm, X: Matrix) -> None:

@@ -38,9 +38,12 @@ def _category(column: Column) -> Encode:
     codes = {name: (float(code),) for code, name in enumerate(column.categories)}
     unknown = (_NAN,)
     may_miss = column.missing
+    refuses = column.unknown == "refuse"
 
     def encode(value: Any) -> tuple[float, ...]:
         if type(value) is str:
+            if refuses and value not in codes:
+                raise Unfit(UNKNOWN_CATEGORY)
             return codes.get(value, unknown)
         if value is None or (type(value) is float and value != value):  # noqa: PLR0124 - NaN alone differs from itself
             if may_miss:
@@ -95,6 +98,7 @@ def _datetime(value: Any) -> tuple[float, ...]:
     return tuple(map(float, parts))
 
 
+UNKNOWN_CATEGORY = "is none of the categories that training saw"
 _NOT_MISSING = "is missing (null), and training saw no missing value here"
 _NOT_A_TIME = "is not a date or time in ISO 8601, such as 2026-01-31T12:00:00Z"
 _CONVERTERS: Mapping[str, Encode] = {

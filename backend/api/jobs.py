@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from backend.algorithms.catalog import list_algorithms
+from backend.algorithms.signature import Unknown
 from backend.api.routing import Answer, Body, Endpoints, Query
 from backend.datasets.store import get_dataset
 from backend.identity.principal import Permission, Principal
@@ -26,6 +27,10 @@ class NewJob(Body):
     columns: list[str] | None = Field(None, description="Exactly the columns to learn from; chosen where absent")
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    unknown_categories: Unknown = Field(
+        "missing",
+        description="What the model does with a category that training never saw: takes it as missing, or refuses it",
+    )
 
 
 class JobAnswer(Answer):
@@ -39,6 +44,7 @@ class JobAnswer(Answer):
     columns: list[str] | None
     hyperparameters: dict[str, Any]
     seed: int
+    unknown_categories: Unknown
     progress: float = Field(ge=0, le=1)
     step: str | None
     metrics: dict[str, Any]

@@ -38,6 +38,13 @@ _COLUMNS = (
 @click.option("--algorithm", default=DEFAULT, show_default=True, help="See `algorithm list`.")
 @click.option("--columns", help="Exactly the columns to learn from, between commas; chosen where absent.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Where chance begins.")
+@click.option(
+    "--unknown-categories",
+    type=click.Choice(["missing", "refuse"]),
+    default="missing",
+    show_default=True,
+    help="What the model does with a category that training never saw.",
+)
 @click.option("--set", "hyperparameters", multiple=True, metavar="KEY=VALUE", help="A hyperparameter; repeatable.")
 @click.option(
     "--read", "reading", multiple=True, metavar="KEY=VALUE", help="How to read the file, such as header=false."

@@ -35,6 +35,7 @@ class Version:
     algorithm: str
     digest: str
     metrics: Mapping[str, Any]
+    compiled: Mapping[str, Any]
     signature: Mapping[str, Any]
     dataset_id: str
     job_id: str
@@ -53,6 +54,7 @@ class Version:
             algorithm=row.algorithm,
             digest=row.digest,
             metrics=row.metrics,
+            compiled=row.compiled,
             signature=row.signature,
             dataset_id=row.dataset_id,
             job_id=row.job_id,

@@ -19,7 +19,7 @@ from backend.settings import REPOSITORY
 
 BUNDLE = "bundle"
 _LOADER = "signet_version"
-_NEEDED = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "xgboost")
+_NEEDED = ("llvmlite", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "xgboost")
 _TYPES = {"integer": "long", "number": "double", "boolean": "boolean", "category": "string", "datetime": "datetime"}
 
 
@@ -99,6 +99,7 @@ def _sources() -> Iterator[Path]:
     yield backend / "__init__.py"
     yield backend / "errors.py"
     yield from sorted((backend / "algorithms").glob("*.py"))
+    yield from sorted((backend / "algorithms").glob("*.ll"))
 
 
 def _write_json(path: Path, value: object) -> None:

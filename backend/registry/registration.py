@@ -75,6 +75,7 @@ def _record(mlflow: MlflowRest, job: Job, run_id: str, result_folder: Path) -> M
         artifact_path=f"{path}/{BUNDLE}",
         signature=signature.to_json(),
         metrics=dict(result.metrics),
+        compiled=dict(result.compiled),
         created_by=job.created_by,
     )
 

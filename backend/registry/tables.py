@@ -28,5 +28,7 @@ class ModelVersion(Table):
     artifact_path: Mapped[str] = mapped_column(String(512))
     signature: Mapped[dict[str, Any]] = mapped_column(JSON)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # In which form it is served and how that was chosen; empty for versions of before there was a choice.
+    compiled: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     created_by: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backend.algorithms.bundle import read_bundle
+from backend.algorithms.bundle import read_served
 from backend.algorithms.column_encoding import ColumnEncoder, Values
-from backend.algorithms.contract import Algorithm, Matrix
+from backend.algorithms.contract import Matrix
 from backend.algorithms.encoding import Row, RowEncoder, encode_table
 from backend.algorithms.manifest import Manifest
+from backend.algorithms.probe import Answering
 from backend.algorithms.signature import Label, Signature
 
 
@@ -45,12 +46,12 @@ class Outputs:
 class ServedModel:
     """One loaded version; safe to share between threads."""
 
-    def __init__(self, model: str, version: int, digest: str, algorithm: Algorithm, signature: Signature) -> None:
+    def __init__(self, model: str, version: int, digest: str, answering: Answering, signature: Signature) -> None:
         self.model = model
         self.version = str(version)
         self.digest = digest
         self.signature = signature
-        self._algorithm = algorithm
+        self._answering = answering
         self._encoder = RowEncoder(signature.columns)
         self._column_encoder = ColumnEncoder(signature.columns)
         self._classes = signature.classes
@@ -59,8 +60,10 @@ class ServedModel:
     @classmethod
     def load(cls, model: str, version: int, folder: Path, manifest: Manifest, threads: int = 1) -> Self:
         """Verified, loaded and tried with the example that came with it; raises what is wrong with it."""
-        algorithm, signature = read_bundle(folder, manifest, threads)
-        served = cls(model, version, manifest.digest, algorithm, signature)
+        answering, signature, probe = read_served(folder, manifest, threads)
+        served = cls(model, version, manifest.digest, answering, signature)
+        if probe is not None:
+            probe.verify(answering)
         # The first call pays for caches and lazy imports, and a version that cannot predict must not replace one that can.
         served.predict([signature.example])
         return served
@@ -90,9 +93,9 @@ class ServedModel:
         return self._answer(encode_table(self.signature.columns, table))
 
     def _answer(self, matrix: Matrix) -> Outputs:
+        shares = self._answering.answers(matrix)
         if not self._classes:
-            return Outputs(self._algorithm.predict(matrix).tolist(), None)
-        shares = self._algorithm.predict_proba(matrix)
+            return Outputs(shares.tolist(), None)
         # The label is the likeliest class by definition, so that the two never contradict each other.
         return Outputs([self._classes[code] for code in shares.argmax(axis=1).tolist()], shares)
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, CursorResult, or_, select, update
 from sqlalchemy.orm import undefer
 
 from backend.algorithms.catalog import DEFAULT, get_algorithm
-from backend.algorithms.signature import Task
+from backend.algorithms.signature import Task, Unknown
 from backend.database import db, now
 from backend.datasets.tables import Dataset
 from backend.errors import Conflict, FieldProblem, Invalid, InvalidFields, NotFound
@@ -23,7 +23,10 @@ _TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
 @dataclass(frozen=True)
 class Wish:
-    """What to train: `task` and `columns` are chosen by the training where they are left open."""
+    """What to train: `task` and `columns` are chosen by the training where they are left open.
+
+    `unknown_categories` says what the model does with a category that training never saw: takes it as missing, or refuses it.
+    """
 
     target: str
     model: str
@@ -32,6 +35,7 @@ class Wish:
     columns: Sequence[str] | None = None
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    unknown_categories: Unknown = "missing"
 
 
 def create_job(actor: str, dataset: Dataset, wish: Wish) -> Job:
@@ -52,6 +56,7 @@ def create_job(actor: str, dataset: Dataset, wish: Wish) -> Job:
         columns=None if wish.columns is None else list(wish.columns),
         hyperparameters=dict(wish.hyperparameters),
         seed=wish.seed,
+        unknown_categories=wish.unknown_categories,
         created_by=actor,
     )
     db.session.add(job)

@@ -108,6 +108,7 @@ class Journey:
                 columns=None if job.columns is None else tuple(job.columns),
                 hyperparameters=job.hyperparameters,
                 seed=job.seed,
+                unknown_categories=job.unknown_categories,
                 threads=self.settings.training_threads,
                 memory_mb=self.settings.training_memory_mb,
             )

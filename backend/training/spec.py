@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from backend.algorithms.signature import Task
+from backend.algorithms.signature import Task, Unknown
 
 SPEC_FILE = "spec.json"
 RESULT_FOLDER = "result"
@@ -26,6 +26,7 @@ class Spec:
     columns: tuple[str, ...] | None = None
     hyperparameters: Mapping[str, Any] | None = None
     seed: int = 0
+    unknown_categories: Unknown = "missing"
     threads: int = 1
     memory_mb: int = 8192
 
@@ -44,7 +45,7 @@ class Result:
     """What a finished training says of itself, beside its files `bundle/`, `plots/*.png` and `plots.json`.
 
     `history` is (step, value) by metric, `manifest` the fingerprint of the bundle taken when it was written, `versions` the software
-    that it was made with. `finished_at` is in seconds since 1970.
+    that it was made with. `finished_at` is in seconds since 1970, `compiled` says in which form the model is served and why.
     """
 
     task: Task
@@ -55,6 +56,7 @@ class Result:
     manifest: Mapping[str, Any]
     versions: Mapping[str, str]
     finished_at: float
+    compiled: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         (folder / RESULT_FILE).write_text(json.dumps(asdict(self), indent=1, allow_nan=False), "utf-8")

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import JSON, CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.algorithms.signature import Unknown
 from backend.database import Table, new_id, now
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -32,6 +33,7 @@ class Job(Table):
     columns: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     hyperparameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seed: Mapped[int] = mapped_column(default=0)
+    unknown_categories: Mapped[Unknown] = mapped_column(String(8), default="missing", server_default="missing")
 
     progress: Mapped[float] = mapped_column(default=0.0)
     step: Mapped[str] = mapped_column(String(32), default="waiting")

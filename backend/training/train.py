@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from backend.algorithms.bundle import write_bundle
 from backend.algorithms.catalog import get_algorithm
+from backend.algorithms.compilation import Compiled, compile_model
 from backend.algorithms.contract import Algorithm, Validation
 from backend.algorithms.signature import Signature
 from backend.errors import TrainingImpossible
@@ -29,7 +30,7 @@ from backend.training.split import Split, split_rows
 
 _FIT_BEGINS, _FIT_ENDS = 0.1, 0.85
 _MOST_HISTORY = 200
-_SOFTWARE = ("numpy", "scipy", "pyarrow", "scikit-learn", "xgboost")
+_SOFTWARE = ("numpy", "scipy", "pyarrow", "scikit-learn", "xgboost", "llvmlite")
 
 
 @dataclass
@@ -79,8 +80,10 @@ def train(spec: Spec, folder: Path, report: Reporter) -> None:
     metrics = evaluate(judged) | rows
     report.step("explaining", 0.9)
     plots = [*quality_plots(judged), *_explanations(algorithm, prepared, history)]
+    report.step("compiling", 0.93)
+    compiled = compile_model(algorithm, parts.train[0], prepared.features)
     report.step("writing", 0.95)
-    _write(folder, spec, prepared, algorithm, metrics, history, plots)
+    _write(folder, spec, prepared, algorithm, compiled, metrics, history, plots)
 
 
 def read_dataset(spec: Spec) -> pa.Table:
@@ -124,12 +127,13 @@ def _write(
     spec: Spec,
     prepared: Prepared,
     algorithm: Algorithm,
+    compiled: Compiled,
     metrics: dict[str, float],
     history: History,
     plots: list[Plot],
 ) -> None:
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder))
-    manifest = write_bundle(draft / "bundle", algorithm, _signature(spec, prepared, algorithm))
+    manifest = write_bundle(draft / "bundle", algorithm, _signature(spec, prepared, algorithm), compiled)
     (draft / "plots").mkdir()
     for plot in plots:
         draw(plot, draft / "plots" / f"{plot['name']}.png")
@@ -143,6 +147,7 @@ def _write(
         manifest=manifest.to_json(),
         versions=_versions(),
         finished_at=round(time.time(), 3),
+        compiled=compiled.choice.to_json(),
     )
     result.write(draft)
     _publish(draft, folder / RESULT_FOLDER)
@@ -176,7 +181,10 @@ def _signature(spec: Spec, prepared: Prepared, algorithm: Algorithm) -> Signatur
         target=spec.target,
         target_kind=kind,  # type: ignore[arg-type]
         classes=prepared.classes,
-        columns=prepared.columns,
+        columns=tuple(
+            replace(column, unknown=spec.unknown_categories) if column.kind == "category" else column
+            for column in prepared.columns
+        ),
         algorithm=algorithm.name,
         example=dict(prepared.example),
     )

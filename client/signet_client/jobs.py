@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from signet_client.connection import Connection
 from signet_client.paths import path
@@ -28,6 +28,7 @@ class Jobs:
         columns: Sequence[str] | None = None,
         hyperparameters: dict[str, Any] | None = None,
         seed: int | None = None,
+        unknown_categories: Literal["missing", "refuse"] | None = None,
     ) -> Job:
         """A queued job that learns `target` from the dataset and registers a version of `model`.
 
@@ -42,6 +43,7 @@ class Jobs:
             "columns": list(columns) if columns is not None else None,
             "hyperparameters": hyperparameters,
             "seed": seed,
+            "unknown_categories": unknown_categories,
         }
         body = {key: value for key, value in wanted.items() if value is not None}
         return cast("Job", self._call("POST", "/v1/jobs", json=body))

@@ -4,12 +4,12 @@ import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import ConfigDict
 
-from backend.algorithms.contract import Algorithm, Hyperparameters, Matrix, Vector, unwatched
+from backend.algorithms.contract import Algorithm, Form, Hyperparameters, Matrix, Vector, unwatched
 from backend.algorithms.linear import LinearHyperparameters, LinearModel
 
 
@@ -177,6 +177,32 @@ class LooksAtTheBatch(LinearModel):
         return scores - scores.mean(axis=0)
 
 
+class RoundedForm(Form):
+    """As the original, but for a few digits."""
+
+    name: ClassVar[str] = "rounded"
+
+    def __init__(self, original: Algorithm) -> None:
+        self._original = original
+
+    def answers(self, X: Matrix) -> Matrix:
+        return self._original.answers(X).round(3)
+
+    def save(self, folder: Path) -> None:
+        self._original.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(LinearModel.load(folder))
+
+
+class CompilesToSomethingElse(LinearModel):
+    forms = (RoundedForm,)
+
+    def compiled(self) -> Form | None:
+        return RoundedForm(self)
+
+
 BAD: Mapping[type[Algorithm], set[str]] = {
     BadName: {"declares itself"},
     NoTasks: {"declares itself", "keeps hyperparameters", "refuses what it does not know"},
@@ -201,4 +227,5 @@ BAD: Mapping[type[Algorithm], set[str]] = {
     ReportsBeyondOne: {"heeds the watch"},
     KnowsItsThread: {"predicts from threads"},
     LooksAtTheBatch: {"predicts row by row"},
+    CompilesToSomethingElse: {"compiles alike"},
 }

@@ -5,6 +5,7 @@ import io
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -185,6 +186,27 @@ def test_what_the_native_protocol_refuses_all_refuse(
             way(model, rows)
         assert f"'{next(iter(change))}'" in refusal.value.detail, way.__name__
         assert "row 1" in refusal.value.detail, way.__name__
+
+
+@pytest.fixture(scope="module")
+def choosy(tmp_path_factory: pytest.TempPathFactory) -> ServedModel:
+    """A model that refuses a colour which training never saw."""
+    columns = tuple(replace(c, unknown="refuse") if c.kind == "category" else c for c in COLUMNS)
+    result = make_result(tmp_path_factory.mktemp("choosy") / "result", columns=columns)
+    manifest = Manifest.from_json(json.loads((result / "result.json").read_text())["manifest"])
+    return ServedModel.load("m", 1, result / "bundle", manifest)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("others", [0, 30])
+def test_a_model_that_refuses_unknown_categories_does_so_through_every_protocol(
+    choosy: ServedModel, way: Callable[[ServedModel, Rows], Outputs], others: int
+) -> None:
+    rows = [EXAMPLE] * (others + 1)
+    assert len(way(choosy, rows).values) == len(rows)
+    assert bits(way(choosy, [EXAMPLE | {"colour": None}])) == bits(by_native(choosy, [EXAMPLE | {"colour": None}]))
+    with pytest.raises(InvalidFields, match="'colour' is none of the categories that training saw"):
+        way(choosy, [*rows, EXAMPLE | {"colour": "mauve"}])
 
 
 class TestATableOfNumbers:

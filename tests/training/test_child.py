@@ -49,7 +49,7 @@ def test_it_reports_its_steps(trained: tuple[Path, list[dict[str, object]]]) -> 
     _, messages = trained
 
     steps = dict.fromkeys(str(message["step"]) for message in messages)
-    assert list(steps) == ["reading", "preparing", "fitting", "evaluating", "explaining", "writing"]
+    assert list(steps) == ["reading", "preparing", "fitting", "evaluating", "explaining", "compiling", "writing"]
     shares = [float(str(message["progress"])) for message in messages]
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)

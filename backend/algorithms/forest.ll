@@ -1,0 +1,262 @@
+; A forest of decision trees over flat arrays: rows of float64 come in, one answer a row goes out.
+;
+; `forest_kernel.py` compiles this text once in each process; no model brings code of its own, only numbers. Each row is computed by
+; itself and in the order of the trees, in float32 as XGBoost does, so that it gets the same bits alone, among others, and from XGBoost.
+; Nothing here checks a bound: `Forest` does, when a model is loaded.
+
+; threshold, column (its two top bits: a category; what is missing goes right), left child (the right one is next to it), leaf value.
+; A leaf is its own left child and its threshold is NaN, which no value reaches, so that further steps stay on it.
+; Of a category the threshold's bits are the offset of its set in @sets, and the leaf's bits say how many words that has.
+%node = type { float, i32, i32, float }
+; root, depth, and the output that its leaves are added to
+%tree = type { i32, i32, i32 }
+; nodes, sets, trees, base values; how many trees, columns, outputs; whether any node is a category; whether outputs become shares
+%forest = type { ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64 }
+
+declare double @exp(double)
+
+; 1 where the set holds the code. Without a branch: which way a category goes is as good as random to the processor.
+define internal i32 @is_in_set(ptr %sets, i32 %offset, i32 %words, float %value) alwaysinline {
+  %size = shl i32 %words, 5
+  %limit = uitofp i32 %size to float
+  %from = fcmp oge float %value, 0.0
+  %to = fcmp olt float %value, %limit
+  %fits = and i1 %from, %to
+  %safe = select i1 %fits, float %value, float 0.0
+  %code = fptoui float %safe to i32
+  %step = lshr i32 %code, 5
+  %place = add i32 %offset, %step
+  %place.64 = zext i32 %place to i64
+  %word.at = getelementptr i32, ptr %sets, i64 %place.64
+  %word = load i32, ptr %word.at
+  %bit = and i32 %code, 31
+  %shifted = lshr i32 %word, %bit
+  %held = and i32 %shifted, 1
+  %answer = select i1 %fits, i32 %held, i32 0
+  ret i32 %answer
+}
+
+; The leaf of one tree that a row comes to, after exactly `depth` steps.
+define internal float @leaf_of(ptr %nodes, ptr %sets, i32 %root, i32 %depth, ptr %row, i1 %mixed) alwaysinline {
+entry:
+  br label %look
+look:
+  %index = phi i32 [ %root, %entry ], [ %child, %step ]
+  %steps = phi i32 [ %depth, %entry ], [ %fewer, %step ]
+  %index.64 = zext i32 %index to i64
+  %node = getelementptr %node, ptr %nodes, i64 %index.64
+  %leaf.at = getelementptr %node, ptr %node, i64 0, i32 3
+  %there = icmp eq i32 %steps, 0
+  br i1 %there, label %arrived, label %compare
+compare:
+  %column.at = getelementptr %node, ptr %node, i64 0, i32 1
+  %left.at = getelementptr %node, ptr %node, i64 0, i32 2
+  %threshold = load float, ptr %node
+  %flagged = load i32, ptr %column.at
+  %left = load i32, ptr %left.at
+  %column = and i32 %flagged, 1073741823
+  %column.64 = zext i32 %column to i64
+  %cell.at = getelementptr double, ptr %row, i64 %column.64
+  %cell = load double, ptr %cell.at
+  %value = fptrunc double %cell to float
+  %reaches = fcmp oge float %value, %threshold
+  %by.number = zext i1 %reaches to i32
+  br i1 %mixed, label %category, label %step
+category:
+  %offset = bitcast float %threshold to i32
+  %leaf.bits = load i32, ptr %leaf.at
+  %is.category = icmp slt i32 %flagged, 0
+  %set.offset = select i1 %is.category, i32 %offset, i32 0
+  %set.words = select i1 %is.category, i32 %leaf.bits, i32 0
+  %held = call i32 @is_in_set(ptr %sets, i32 %set.offset, i32 %set.words, float %value)
+  %by.either = select i1 %is.category, i32 %held, i32 %by.number
+  br label %step
+step:
+  %known = phi i32 [ %by.number, %compare ], [ %by.either, %category ]
+  %flags = lshr i32 %flagged, 30
+  %if.missing = and i32 %flags, 1
+  %missing = fcmp uno float %value, 0.0
+  %right = select i1 %missing, i32 %if.missing, i32 %known
+  %child = add i32 %left, %right
+  %fewer = sub i32 %steps, 1
+  br label %look
+arrived:
+  %leaf = load float, ptr %leaf.at
+  ret float %leaf
+}
+
+; Adds the leaves of all trees to the sums of a few rows: tree by tree, so that a tree stays in the nearest cache.
+define internal void @add_leaves(ptr %nodes, ptr %sets, ptr %trees, i64 %count, i64 %width, i64 %outputs,
+                                 ptr %rows, i64 %n, ptr %sums, i1 %mixed) alwaysinline {
+entry:
+  br label %tree
+tree:
+  %t = phi i64 [ 0, %entry ], [ %t.next, %tree.done ]
+  %t.more = icmp ult i64 %t, %count
+  br i1 %t.more, label %tree.open, label %done
+tree.open:
+  %tree.at = getelementptr %tree, ptr %trees, i64 %t
+  %entry.of = load %tree, ptr %tree.at
+  %root = extractvalue %tree %entry.of, 0
+  %depth = extractvalue %tree %entry.of, 1
+  %output = extractvalue %tree %entry.of, 2
+  %output.64 = zext i32 %output to i64
+  br label %row
+row:
+  %r = phi i64 [ 0, %tree.open ], [ %r.next, %row ]
+  %row.start = mul i64 %r, %width
+  %row.at = getelementptr double, ptr %rows, i64 %row.start
+  %leaf = call float @leaf_of(ptr %nodes, ptr %sets, i32 %root, i32 %depth, ptr %row.at, i1 %mixed)
+  %sum.start = mul i64 %r, %outputs
+  %sum.place = add i64 %sum.start, %output.64
+  %sum.at = getelementptr float, ptr %sums, i64 %sum.place
+  %sum = load float, ptr %sum.at
+  %sum.new = fadd float %sum, %leaf
+  store float %sum.new, ptr %sum.at
+  %r.next = add i64 %r, 1
+  %r.more = icmp ult i64 %r.next, %n
+  br i1 %r.more, label %row, label %tree.done
+tree.done:
+  %t.next = add i64 %t, 1
+  br label %tree
+done:
+  ret void
+}
+
+; The sums of one row as they are.
+define internal void @copy(ptr %sums, i64 %outputs, ptr %out) alwaysinline {
+entry:
+  br label %next
+next:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %next ]
+  %sum.at = getelementptr float, ptr %sums, i64 %i
+  %sum = load float, ptr %sum.at
+  %wide = fpext float %sum to double
+  %out.at = getelementptr double, ptr %out, i64 %i
+  store double %wide, ptr %out.at
+  %i.next = add i64 %i, 1
+  %more = icmp ult i64 %i.next, %outputs
+  br i1 %more, label %next, label %done
+done:
+  ret void
+}
+
+; The sums of one row as shares that add up to 1: exp(sum - largest) over the sum of these.
+define internal void @share(ptr %sums, i64 %outputs, ptr %out) alwaysinline {
+entry:
+  %first = load float, ptr %sums
+  br label %largest
+largest:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %largest ]
+  %most = phi float [ %first, %entry ], [ %most.next, %largest ]
+  %sum.at = getelementptr float, ptr %sums, i64 %i
+  %sum = load float, ptr %sum.at
+  %more = fcmp ogt float %sum, %most
+  %most.next = select i1 %more, float %sum, float %most
+  %i.next = add i64 %i, 1
+  %i.more = icmp ult i64 %i.next, %outputs
+  br i1 %i.more, label %largest, label %raise
+raise:
+  %most.wide = fpext float %most.next to double
+  br label %power
+power:
+  %j = phi i64 [ 0, %raise ], [ %j.next, %power ]
+  %total = phi double [ 0.0, %raise ], [ %total.next, %power ]
+  %score.at = getelementptr float, ptr %sums, i64 %j
+  %score = load float, ptr %score.at
+  %score.wide = fpext float %score to double
+  %below = fsub double %score.wide, %most.wide
+  %raised = call double @exp(double %below)
+  %power.at = getelementptr double, ptr %out, i64 %j
+  store double %raised, ptr %power.at
+  %total.next = fadd double %total, %raised
+  %j.next = add i64 %j, 1
+  %j.more = icmp ult i64 %j.next, %outputs
+  br i1 %j.more, label %power, label %divide
+divide:
+  %k = phi i64 [ 0, %power ], [ %k.next, %divide ]
+  %part.at = getelementptr double, ptr %out, i64 %k
+  %part = load double, ptr %part.at
+  %divided = fdiv double %part, %total.next
+  store double %divided, ptr %part.at
+  %k.next = add i64 %k, 1
+  %k.more = icmp ult i64 %k.next, %outputs
+  br i1 %k.more, label %divide, label %done
+done:
+  ret void
+}
+
+; Answers of `n` rows (n, columns), row by row in memory, to `out` (n, outputs).
+define void @predict(ptr %forest.at, ptr %rows, i64 %n, ptr %out) {
+entry:
+  %forest = load %forest, ptr %forest.at
+  %nodes = extractvalue %forest %forest, 0
+  %sets = extractvalue %forest %forest, 1
+  %trees = extractvalue %forest %forest, 2
+  %base = extractvalue %forest %forest, 3
+  %count = extractvalue %forest %forest, 4
+  %width = extractvalue %forest %forest, 5
+  %outputs = extractvalue %forest %forest, 6
+  %mixed.64 = extractvalue %forest %forest, 7
+  %shares.64 = extractvalue %forest %forest, 8
+  %mixed = icmp ne i64 %mixed.64, 0
+  %shares = icmp ne i64 %shares.64, 0
+  %base.bytes = mul i64 %outputs, 4
+  %cells = mul i64 %outputs, 64
+  %sums = alloca float, i64 %cells
+  br label %block
+block:
+  %begin = phi i64 [ 0, %entry ], [ %end, %block.done ]
+  %more = icmp ult i64 %begin, %n
+  br i1 %more, label %block.open, label %done
+block.open:
+  %full = add i64 %begin, 64
+  %is.full = icmp ult i64 %full, %n
+  %end = select i1 %is.full, i64 %full, i64 %n
+  %size = sub i64 %end, %begin
+  %block.start = mul i64 %begin, %width
+  %block.at = getelementptr double, ptr %rows, i64 %block.start
+  br label %reset
+reset:
+  %r = phi i64 [ 0, %block.open ], [ %r.next, %reset ]
+  %reset.start = mul i64 %r, %outputs
+  %reset.at = getelementptr float, ptr %sums, i64 %reset.start
+  call void @llvm.memcpy.p0.p0.i64(ptr %reset.at, ptr %base, i64 %base.bytes, i1 false)
+  %r.next = add i64 %r, 1
+  %r.more = icmp ult i64 %r.next, %size
+  br i1 %r.more, label %reset, label %add
+add:
+  br i1 %mixed, label %add.mixed, label %add.numbers
+add.mixed:
+  call void @add_leaves(ptr %nodes, ptr %sets, ptr %trees, i64 %count, i64 %width, i64 %outputs,
+                        ptr %block.at, i64 %size, ptr %sums, i1 true)
+  br label %answer
+add.numbers:
+  call void @add_leaves(ptr %nodes, ptr %sets, ptr %trees, i64 %count, i64 %width, i64 %outputs,
+                        ptr %block.at, i64 %size, ptr %sums, i1 false)
+  br label %answer
+answer:
+  %a = phi i64 [ 0, %add.mixed ], [ 0, %add.numbers ], [ %a.next, %answer.done ]
+  %a.start = mul i64 %a, %outputs
+  %a.at = getelementptr float, ptr %sums, i64 %a.start
+  %place = add i64 %begin, %a
+  %out.start = mul i64 %place, %outputs
+  %out.at = getelementptr double, ptr %out, i64 %out.start
+  br i1 %shares, label %answer.shares, label %answer.sums
+answer.shares:
+  call void @share(ptr %a.at, i64 %outputs, ptr %out.at)
+  br label %answer.done
+answer.sums:
+  call void @copy(ptr %a.at, i64 %outputs, ptr %out.at)
+  br label %answer.done
+answer.done:
+  %a.next = add i64 %a, 1
+  %a.more = icmp ult i64 %a.next, %size
+  br i1 %a.more, label %answer, label %block.done
+block.done:
+  br label %block
+done:
+  ret void
+}
+
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
