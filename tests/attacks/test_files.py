@@ -25,8 +25,9 @@ from backend.app import create_app
 from backend.audit.verify import verify_chain
 from backend.database import db, now
 from backend.datasets.limits import MAX_WORKBOOK
-from backend.errors import InvalidToken, UnsafeSettings
+from backend.errors import InvalidToken, TooManyRequests, UnsafeSettings
 from backend.identity import bound_tokens, certificates
+from backend.identity.allowances import MINUTE, Allowances
 from backend.identity.authority import ensure_authority
 from backend.identity.authority_files import open_issuers
 from backend.identity.bound_tokens import verify_bound_token
@@ -116,13 +117,22 @@ def test_a_pickle(expert: Person, tmp_path: Path, filename: str) -> None:
     assert not trace.exists()
 
 
-def test_a_model_that_was_changed(expert: Person, registered: Registered, settings: Settings, app: Flask) -> None:
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "signet.json": lambda content: content.replace(b'"ant"', b'"bat"'),  # still a model, which would answer
+    "model.ubj": lambda content: content[:-1] + b"\0",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_model_that_was_changed(
+    expert: Person, registered: Registered, settings: Settings, app: Flask, name: str
+) -> None:
     """60. Bytes that differ from those registered are not loaded; the answer says so and no other model stands in."""
     row = registered("bugs", "multiclass")
     (folder,) = [path.parent for path in settings.data.rglob("signet.json")]
-    assert folder.exists()
-    target = next(path for path in folder.iterdir() if path.name != "signet.json")
-    target.write_bytes(target.read_bytes()[:-1] + b"\0")
+    before = (folder / name).read_bytes()
+    (folder / name).write_bytes(CHANGES[name](before))
+    assert (folder / name).read_bytes() != before
     fresh = create_app(settings)
     answer = fresh.test_client().post("/v1/models/bugs/predict", json={"features": EXAMPLE}, headers=expert.headers)
     assert answer.status_code == 503, answer.text
@@ -278,6 +288,8 @@ def test_secrets_in_logs(
     said = caplog.text
     assert "unexpected error" in said
     assert not [each for each in secrets if each in said or each in broken.text]
+    assert "sign_in_failures" in said
+    assert "sign_in_failures" not in broken.text
     assert "[parameters:" not in said
     assert str(settings.home) not in broken.text
 
@@ -355,6 +367,9 @@ def test_a_clock_that_was_put_back(
     assert [caller.predict("iris").status_code for _ in range(3)] == [LET_IN, LET_IN, 429]
     clock["now"] -= 3600
     assert caller.predict("iris").status_code == 429
+    behind = Allowances(db.engine, lambda: clock["now"])  # another process, whose clock never was right
+    with pytest.raises(TooManyRequests):
+        behind.spend(caller.id, MINUTE, 3)
     moment = now()
     monkeypatch.setattr(bound_tokens, "now", lambda: moment + timedelta(seconds=300 + 30))
     with pytest.raises(InvalidToken):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import statistics
 import time
 
@@ -19,7 +20,7 @@ from backend.identity.authority import ensure_authority
 from backend.identity.principal import Role
 from backend.identity.users import INITIAL_PASSWORD, create_user, ensure_administrator
 from backend.migrations.upgrade import upgrade
-from backend.settings import Settings
+from backend.settings import REPOSITORY, Settings
 from tests.conftest import PASSWORD, Person
 
 WRONG = "not the password at all"
@@ -212,6 +213,16 @@ def test_texts_that_run_in_a_browser(manager: Person) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "script-src" not in answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_nothing_of_the_web_app_turns_text_into_markup() -> None:
+    """51. Streamlit and our own scripts show text as text, unless they are told otherwise: nowhere are they."""
+    sources = [path for path in (REPOSITORY / "frontend").rglob("*.*") if path.suffix in {".py", ".js", ".html"}]
+    assert len(sources) > 40
+    doors = re.compile(
+        r"unsafe_allow_html|\bst\.html\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\("
+    )
+    assert not [(path.name, found[0]) for path in sources if (found := doors.search(path.read_text("utf-8")))]
 
 
 def test_texts_that_run_in_a_table_program(http: FlaskClient, manager: Person) -> None:

@@ -8,7 +8,16 @@ import pytest
 from flask import Flask
 
 from backend.database import db
-from backend.identity import certificates, enrolment, issuing, key_files, revocation, revocation_list
+from backend.identity import (
+    backoff,
+    certificates,
+    enrolment,
+    issuing,
+    key_files,
+    revocation,
+    revocation_list,
+    second_factor,
+)
 from backend.identity.authority import ensure_authority
 from backend.identity.subscriber_tables import Subscriber
 from backend.identity.subscribers import create_subscriber
@@ -16,11 +25,11 @@ from backend.pki.authority import Authority
 from backend.settings import Settings
 from backend.storage import create_storage
 
-TIMED = (certificates, enrolment, issuing, key_files, revocation, revocation_list)
+TIMED = (backoff, certificates, enrolment, issuing, key_files, revocation, revocation_list, second_factor)
 
 
 class Clock:
-    """The time that the life of certificates is judged by."""
+    """The time that everything which lasts for a while is judged by."""
 
     def __init__(self) -> None:
         self.moment = datetime.now(UTC)

@@ -1,6 +1,6 @@
 """Guessing is slow from everywhere, and nobody can keep another person out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,27 +12,9 @@ from backend.identity import backoff
 from backend.identity.backoff import ONE_ACCOUNT, WIDELY, Attempt, begin_attempt, begin_code, network_of
 from backend.identity.sign_in_tables import KnownPlace, SignInFailures
 from backend.identity.tables import User
-from tests.identity.conftest import at_once
+from tests.identity.conftest import Clock, at_once
 
 HOME, ATTACKER = "192.0.2.1", "203.0.113.9"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 23, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def forward(self, **parts: float) -> None:
-        self.moment += timedelta(**parts)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(backoff, "now", clock)
-    return clock
 
 
 @pytest.fixture

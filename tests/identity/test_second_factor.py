@@ -1,6 +1,6 @@
 """One-time passwords: enrolled, asked for, used once; recovery codes; taken away again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pyotp
 import pytest
@@ -14,25 +14,7 @@ from backend.identity import second_factor
 from backend.identity.sign_in_tables import RecoveryCode, SecondFactor
 from backend.identity.tables import User
 from backend.settings import Settings
-from tests.identity.conftest import at_once
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def forward(self, seconds: float) -> None:
-        self.moment += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(second_factor, "now", clock)
-    return clock
+from tests.identity.conftest import Clock, at_once
 
 
 def _person(name: str) -> User:
@@ -65,7 +47,7 @@ class App:
 def phone(settings: Settings, ada: User, clock: Clock) -> App:
     """Ada's, enrolled; its first code was used, and the next is shown."""
     phone = App(settings, ada, clock)
-    clock.forward(30)
+    clock.forward(seconds=30)
     return phone
 
 
@@ -122,7 +104,7 @@ def test_a_code_is_good_once(settings: Settings, ada: User, phone: App) -> None:
     db.session.commit()
     with pytest.raises(InvalidCredentials):
         second_factor.verify_code(settings, ada, code)
-    phone.clock.forward(30)
+    phone.clock.forward(seconds=30)
     second_factor.verify_code(settings, ada, f"{phone.code[:3]} {phone.code[3:]}")
 
 
@@ -141,7 +123,7 @@ def test_of_simultaneous_uses_of_a_code_one_wins(storage: Flask, settings: Setti
 
 @pytest.mark.parametrize(("seconds", "good"), [(-60, False), (-30, True), (30, True), (60, False)])
 def test_clocks_may_differ_by_one_step(settings: Settings, ada: User, phone: App, seconds: int, *, good: bool) -> None:
-    phone.clock.forward(300)
+    phone.clock.forward(seconds=300)
     code = phone.totp.at(phone.clock.moment + timedelta(seconds=seconds))
     if good:
         second_factor.verify_code(settings, ada, code)
@@ -151,7 +133,7 @@ def test_clocks_may_differ_by_one_step(settings: Settings, ada: User, phone: App
 
 
 def test_a_step_back_is_not_taken_after_a_later_one(settings: Settings, ada: User, phone: App) -> None:
-    phone.clock.forward(300)
+    phone.clock.forward(seconds=300)
     second_factor.verify_code(settings, ada, phone.totp.at(phone.clock.moment + timedelta(seconds=30)))
     with pytest.raises(InvalidCredentials):
         second_factor.verify_code(settings, ada, phone.code)

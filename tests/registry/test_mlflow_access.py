@@ -211,12 +211,20 @@ def test_what_people_may_not_do_is_told(mlflow: Mlflow, http: httpx.Client, owne
 
 
 def test_a_version_has_no_source_outside_the_artifact_store(http: httpx.Client, owned: str) -> None:
+    """58 of the attack list."""
     run = make_run(http, as_("admin"))
     for source in (
         "/etc",
         "file:///etc",
         "https://example.org/x",
+        "s3://bucket/x",
+        "http://169.254.169.254/latest",
+        "mlflow-artifacts://169.254.169.254/x",
+        "mlflow-artifacts:///etc",
         "mlflow-artifacts:/0/../../certs",
+        "mlflow-artifacts:/0/%2e%2e/%2e%2e/certs",
+        "mlflow-artifacts:/0/%252e%252e/certs",
+        "models:/other/1#/../../certs",
         f"{run['source']}/../../x",
     ):
         body = {"name": owned, "run_id": run["run_id"], "source": source}
