@@ -9,14 +9,19 @@ from flask_talisman import Talisman
 from backend.api import access, caller, observing, problem, routing
 from backend.api.catalog import ENDPOINTS
 from backend.api.express import Express
+from backend.api.openapi import VERSION
 from backend.api.platform import Platform
 from backend.api.request_id import request_id_of
 from backend.audit import journal
 from backend.database import db
 from backend.datasets.store import sweep
 from backend.listener.express import ExpressApp
+from backend.monitoring.clock import ClockWatch
+from backend.monitoring.exposition import Exposition
+from backend.monitoring.metrics import Metrics
 from backend.monitoring.minutes import Minutes
 from backend.monitoring.pulse import Pulse
+from backend.monitoring.state import State
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
@@ -69,9 +74,13 @@ def with_express(app: Flask) -> ExpressApp:
 def _platform(app: Flask, settings: Settings) -> Platform:
     shelf = Shelf(settings, app.app_context)
     traffic = Traffic(shelf.knows)
+    metrics, clock = Metrics(traffic), ClockWatch()
+    shelf.on_swap = metrics.count_swap
     with app.app_context():
         minutes = Minutes(db.engine)
-    return Platform(settings, shelf, traffic, Pulse(traffic, minutes, settings.traffic_days))
+    pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
+    exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)
+    return Platform(settings, shelf, traffic, pulse, exposition)
 
 
 def _begin() -> None:

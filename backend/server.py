@@ -33,6 +33,7 @@ from backend.identity.authority import ensure_authority, ensure_server_certifica
 from backend.listener.tls import BoundedSocket, Deadlines, Listener
 from backend.listener.wsgi import misframed, problem_answer, with_peer, with_proxy
 from backend.logs import FORMAT, TIME, OneLine, configure_logging
+from backend.monitoring import process_files
 from backend.settings import Settings
 
 _GRACE_SECONDS = 20
@@ -61,6 +62,7 @@ def serve(
     """Serve the API until SIGTERM, which lets requests in flight end; the app is built in each worker process."""
     configure_logging()
     ensure_authority(settings)
+    process_files.share(settings)
     Server(settings, create_app, deadlines or Deadlines()).run()
 
 
@@ -108,6 +110,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "pre_request": _pre_request,
             "when_ready": _when_ready,
             "post_fork": _post_fork,
+            "child_exit": _child_exit,
+            "on_exit": _on_exit,
             "post_worker_init": _post_worker_init,
         }
 
@@ -259,6 +263,14 @@ def _post_fork(_server: Any, worker: Any) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != worker.ppid:
         sys.exit(0)
+
+
+def _child_exit(_server: Any, worker: Any) -> None:
+    process_files.forget(worker.pid)
+
+
+def _on_exit(_server: Any) -> None:
+    process_files.remove()
 
 
 def _post_worker_init(worker: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from flask import Flask, request
 
+from backend.api import collectors, person_tokens
 from backend.api import gate as gates
-from backend.api import person_tokens
 from backend.api.client_certificate import is_proxied, presented_certificate, refuse_claims
 from backend.api.gate import gate
 from backend.api.person_tokens import PersonToken
@@ -47,12 +47,13 @@ def install(app: Flask, settings: Settings) -> None:
     """Callers of this app are judged here."""
     person_tokens.install(app, settings)
     gates.install(app, settings)
+    collectors.install(app, settings)
     app.before_request(refuse_claims)
 
 
 def authenticate(access: Access) -> Principal | None:
     """The caller of this request, allowed to call; None where anybody may."""
-    if access is Allow.PUBLIC:
+    if access is Allow.PUBLIC or (access is Permission.READ_METRICS and collectors.is_collector()):
         return None
     try:
         principal = identify(access, _Presented(), _Verifying())

@@ -1,5 +1,6 @@
 """Is the platform alive, and is it ready."""
 
+from flask import Response, request
 from sqlalchemy import text
 
 from backend.api.access import Allow
@@ -7,6 +8,7 @@ from backend.api.platform import Platform
 from backend.api.routing import Answer, Endpoints
 from backend.database import db
 from backend.errors import NotReady
+from backend.identity.principal import Permission
 
 endpoints = Endpoints("Operation")
 
@@ -31,3 +33,10 @@ def read_ready(platform: Platform) -> dict[str, str]:
     if not platform.shelf.is_ready:
         raise NotReady("The models are being loaded.")
     return {"status": "ready"}
+
+
+@endpoints.get("/metrics", access=Permission.READ_METRICS, answers={"type": "string"}, media_type="text/plain")
+def read_metrics(platform: Platform) -> Response:
+    """Metrics for Prometheus: for administrators, for programs on this machine, and for the token in `certs/metrics-token`."""
+    text, media_type = platform.exposition.render(request.headers.get("Accept", ""))
+    return Response(text, content_type=media_type)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backend.monitoring.exposition import Exposition
 from backend.monitoring.pulse import Pulse
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
@@ -16,3 +17,4 @@ class Platform:
     shelf: Shelf
     traffic: Traffic
     pulse: Pulse
+    exposition: Exposition

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     PREDICT = "models:predict"
     MANAGE_SUBSCRIBERS = "subscribers:manage"
     READ_TRAFFIC = "traffic:read"
+    READ_METRICS = "metrics:read"
     READ_AUDIT = "audit:read"
 
 

@@ -20,8 +20,15 @@ Keeper = Callable[[Mapping[Series, Sums]], None]
 class Pulse:
     """Of one process: a beat each second, into the database every few seconds, what is too old out of it every hour."""
 
-    def __init__(self, traffic: Traffic, minutes: Minutes, days: int, keepers: Sequence[Keeper] = ()) -> None:
-        self._traffic, self._minutes, self._days = traffic, minutes, days
+    def __init__(
+        self,
+        traffic: Traffic,
+        minutes: Minutes,
+        days: int,
+        keepers: Sequence[Keeper] = (),
+        checks: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        self._traffic, self._minutes, self._days, self._checks = traffic, minutes, days, checks
         self._keepers = (minutes.add, *keepers)
         self._taking = threading.Lock()
         self._stopping = threading.Event()
@@ -47,6 +54,8 @@ class Pulse:
             taken = self._traffic.take()
             for keep in self._keepers:
                 keep(taken)
+            for check in self._checks:
+                check()
 
     def beat(self) -> None:
         """... and write it, so that whoever reads the database next finds it."""

@@ -39,11 +39,13 @@ class Loader:
         mlflow: MlflowRest,
         context: Callable[[], AbstractContextManager[object]],
         capacity: int,
+        on_setback: Callable[[str], None] = lambda _model: None,
     ) -> None:
         self._settings = settings
         self._mlflow = mlflow
         self._context = context
         self._capacity = capacity
+        self._on_setback = on_setback
         self._kept: OrderedDict[tuple[str, int], ServedModel] = OrderedDict()
         self._setbacks: dict[tuple[str, int], Setback] = {}
         self._lock = threading.Lock()
@@ -108,6 +110,7 @@ class Loader:
         earlier = self._setbacks.get((model, number))
         if earlier is None or earlier.problem != problem:
             _log.error("%s, version %s: %s [%s]", model, number, problem, cause)
+        self._on_setback(model)
         tries = earlier.tries + 1 if earlier else 1
         self._setbacks[model, number] = Setback(
             problem, tries, time.monotonic() + min(_LONGEST_PAUSE, 0.5 * 2.0**tries)

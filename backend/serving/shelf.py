@@ -51,9 +51,11 @@ class Shelf:
         self.default_model = settings.default_model
         self.problem: str | None = None
         self.is_ready = False
+        # Called with a model and "succeeded" or "failed" when a version took its place behind an alias, or could not be loaded.
+        self.on_swap: Callable[[str, str], None] = lambda _model, _result: None
         self._settings = settings
         self._mlflow = MlflowRest(settings)
-        self._loader = Loader(settings, self._mlflow, context, capacity)
+        self._loader = Loader(settings, self._mlflow, context, capacity, lambda model: self.on_swap(model, "failed"))
         self._seconds = seconds
         self._aliases: Aliases = {}
         self._asked_at = -1.0
@@ -135,6 +137,7 @@ class Shelf:
             served = self._find(model, number) or self._loader.attempt(model, number)
             if served is not None:
                 self._served = {**self._served, (model, alias): served}
+                self.on_swap(model, "succeeded")
 
     def _standing(self, model: str, alias: str, number: int) -> Standing:
         served = self._served.get((model, alias))
@@ -154,6 +157,7 @@ class Shelf:
             if served is None:
                 raise NotReady(f"Version {number} of '{model}' is not served: {self._loader.problem(model, number)}")
             self._served = {**self._served, (model, alias): served}
+            self.on_swap(model, "succeeded")
         return served
 
     def _find(self, model: str, number: int) -> ServedModel | None:

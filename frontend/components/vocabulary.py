@@ -52,6 +52,7 @@ PERMISSIONS = {
     "models:predict": "ask models",
     "subscribers:manage": "keep subscribers and their certificates",
     "traffic:read": "see how predictions fare",
+    "metrics:read": "collect metrics",
     "audit:read": "read the journal",
 }
 EVENTS = {

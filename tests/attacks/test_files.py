@@ -32,6 +32,9 @@ from backend.identity.authority import ensure_authority
 from backend.identity.authority_files import open_issuers
 from backend.identity.bound_tokens import verify_bound_token
 from backend.identity.tables import Session
+from backend.listener.wsgi import PROXIED
+from backend.monitoring import state
+from backend.monitoring.clock import ClockWatch
 from backend.settings import REPOSITORY, Settings
 from tests.api.conftest import LET_IN, Registered, Subscribed
 from tests.certifying import signing_request
@@ -395,13 +398,56 @@ CLOSED = [
 @pytest.mark.parametrize("path", CLOSED)
 def test_doors_of_operators(http: FlaskClient, path: str) -> None:
     """68. What tells of the inside is told to nobody who did not sign in."""
-    assert http.get(path).status_code in {401, 403, 404}
+    far = {"REMOTE_ADDR": "203.0.113.9"}
+    assert http.get(path, environ_overrides=far).status_code in {401, 403, 404}
     forwarded = {"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1"}
-    assert http.get(path, headers=forwarded, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code in {
+    assert http.get(path, headers=forwarded, environ_overrides=far).status_code in {
         401,
         403,
         404,
     }
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-IP", "Forwarded"])
+def test_metrics_are_not_opened_by_a_word(http: FlaskClient, name: str) -> None:
+    """68. `/metrics` is for this machine, an administrator or the token; through a proxy nobody is on this machine."""
+    proxied = {PROXIED: True, "REMOTE_ADDR": "127.0.0.1"}
+    for claim in ("127.0.0.1", "::1", "for=127.0.0.1", "localhost"):
+        assert http.get("/metrics", headers={name: claim}).status_code == 401
+        assert http.get("/metrics", headers={name: claim}, environ_overrides=proxied).status_code == 401
+    assert http.get("/metrics", environ_overrides=proxied).status_code == 401
+    assert http.get("/metrics").status_code == 200
+
+
+def test_metrics_hold_no_secret(http: FlaskClient, settings: Settings, admin: Person) -> None:
+    """68. What the collector stores must be harmless where it leaks."""
+    text = http.get("/metrics").text
+    for secret in (
+        admin.tokens["access_token"],
+        (settings.certs / "metrics-token").read_text().strip(),
+        str(settings.home),
+    ):
+        assert secret not in text
+
+
+def test_a_clock_that_is_set_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """67. A wrong clock makes tokens and certificates live longer: somebody must hear of it."""
+    wall = {"now": 1_800_000_000.0}
+    watch = ClockWatch(lambda: wall["now"], lambda: 0.0)
+    wall["now"] -= 7200
+    watch.check()
+    assert "clock was moved" in caplog.text
+
+
+def test_a_clock_that_was_put_back_while_nothing_ran_is_told(
+    http: FlaskClient, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """67. The journal knows a later moment than this one."""
+    monkeypatch.setattr(state, "now", lambda: now() - timedelta(hours=2))
+    told = next(
+        line for line in http.get("/metrics").text.splitlines() if line.startswith("signet_clock_behind_seconds")
+    )
+    assert 7000 < float(told.split()[1]) <= 7200
 
 
 def test_no_debugger(app: Flask) -> None:

@@ -1,0 +1,123 @@
+"""What Prometheus is told of predictions, requests and processes: sums come in, each process's own metrics go out."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from backend.monitoring.latency import BOUNDS
+from backend.monitoring.traffic import Series, Sums, Traffic
+
+_SERIES = ("model", "version", "protocol", "caller")
+
+
+class SummedHistogram(Histogram):
+    """A histogram that is given whole sums at once."""
+
+    def add(self, counts: Sequence[int], total: float) -> None:
+        """`counts` of each bucket, the last without a bound, and the sum of what was observed."""
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+        self._sum.inc(total)
+
+
+class Metrics:
+    """The metrics of one process, in files where it shares them with others (`process_files`)."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "signet_prediction_requests_total",
+            "Prediction requests that were answered, refused ones included",
+            _SERIES,
+            registry=registry,
+        )
+        self._failures = Counter(
+            "signet_prediction_failures_total",
+            "Prediction requests that were refused (code 4xx) or failed (5xx)",
+            (*_SERIES, "code"),
+            registry=registry,
+        )
+        self._rows = Counter(
+            "signet_prediction_rows_total", "Rows that predictions were made for", _SERIES, registry=registry
+        )
+        self._duration = SummedHistogram(
+            "signet_prediction_duration_seconds",
+            "How long prediction requests took inside the API",
+            _SERIES,
+            buckets=BOUNDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "signet_requests_in_flight",
+            "Requests of any kind that have begun and are not over",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._swaps = Counter(
+            "signet_model_swaps_total",
+            "Versions that took their place behind an alias (result succeeded) or could not be loaded (failed)",
+            ("model", "result"),
+            registry=registry,
+        )
+        self._process = _Process(registry)
+
+    def add(self, taken: Mapping[Series, Sums]) -> None:
+        """Predictions since the last call."""
+        for series, sums in taken.items():
+            labels = series[:-1]
+            self._requests.labels(*labels).inc(sums.count)
+            self._rows.labels(*labels).inc(sums.rows)
+            self._duration.labels(*labels).add(sums.latency, sums.seconds)
+            if series.status >= 400:
+                self._failures.labels(*labels, str(series.status)).inc(sums.count)
+
+    def count_swap(self, model: str, result: str) -> None:
+        """An alias was followed, or could not be."""
+        self._swaps.labels(model, result).inc()
+
+    def sample(self) -> None:
+        """Note how this process is at this moment."""
+        self._in_flight.set(self._traffic.in_flight)
+        self._process.sample()
+
+
+class _Process:
+    """The usual metrics of processes, together for all that share."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._cpu = Counter(
+            "process_cpu_seconds_total", "Processor time of the API's processes, user and system", registry=registry
+        )
+        self._memory = Gauge(
+            "process_resident_memory_bytes",
+            "Resident memory of the API's processes",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._files = Gauge(
+            "process_open_fds", "Open files of the API's processes", multiprocess_mode="livesum", registry=registry
+        )
+        self._started = Gauge(
+            "process_start_time_seconds",
+            "When the youngest process of the API began, in seconds since 1970",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._used = 0.0
+        self._pid, self._began = -1, time.time()
+
+    def sample(self) -> None:
+        process = psutil.Process()
+        if self._pid != os.getpid():
+            self._pid, self._began = os.getpid(), process.create_time()
+        used = sum(process.cpu_times()[:2])
+        self._cpu.inc(max(0.0, used - self._used))
+        self._used = used
+        self._memory.set(process.memory_info().rss)
+        self._files.set(process.num_fds())
+        self._started.set(self._began)
