@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(
         30, description="Life of a person's session without signing in again"
     )
+    web_session_hours: Annotated[int, Field(ge=1, le=168)] = Field(
+        12, description="Life of a person's session in the web app, however much it is used"
+    )
+    web_session_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = Field(
+        30, description="How long a person's session in the web app lasts when nothing is done in it"
+    )
 
     api_url: Annotated[str, Field(pattern=r"^(https://[^/?#\s]+)?$")] = Field(
         "",

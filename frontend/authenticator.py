@@ -15,12 +15,11 @@ from streamlit_authenticator.controllers import AuthenticationController, Cookie
 from streamlit_authenticator.models import AuthenticationModel, CookieModel
 from streamlit_authenticator.utilities import Encryptor, LoginError, Validator
 
+from frontend import upstream
 from frontend.components.bridge import post_and_reload
 from frontend.cookie import NAME
-from frontend.sessions import SESSIONS
-from frontend.upstream import browser_headers, platform
+from frontend.sessions import SESSIONS, Visitor
 from signet_client import InvalidCredentials, OtpRequired, RateLimited, SignetError
-from signet_client.types import Person
 
 
 class _Accounts(AuthenticationModel):  # type: ignore[misc]
@@ -32,23 +31,23 @@ class _Accounts(AuthenticationModel):  # type: ignore[misc]
         self.code = ""
 
     def check_credentials(self, username: str, password: str) -> bool:
-        signet = platform().with_tokens(headers=browser_headers(st.context.ip_address))
+        visitor = browser()
+        signet = upstream.platform().with_tokens(headers=upstream.browser_headers(visitor.address))
         try:
-            signet.login(username, password, otp=self.otp or None)
-            person = signet.me()
+            self.code = signet.web_sessions.begin(username, password, agent=visitor.agent, otp=self.otp or None)
         except InvalidCredentials:
             return False
-        self.code = SESSIONS.admit(person, signet)
-        self.credentials["usernames"] = {username: _as_library_knows(person)}
+        # Who it is in full, the next page learns from the cookie.
+        self.credentials["usernames"] = {username: _as_library_knows(username, [])}
         return True
 
-    def resume(self, handle: str) -> dict[str, str] | None:
+    def resume(self, visitor: Visitor) -> dict[str, str] | None:
         """What the library takes for a good cookie, where the handle leads to a live session."""
-        entry = SESSIONS.find(handle, active=True)
+        entry = SESSIONS.find(visitor, active=True)
         if entry is None:
             return None
         username = entry.person["username"]
-        self.credentials["usernames"] = {username: _as_library_knows(entry.person)}
+        self.credentials["usernames"] = {username: _as_library_knows(username, [entry.person["role"]])}
         return {"username": username}
 
     def _record_failed_login_attempts(self, username: str, reset: bool = False) -> None:  # noqa: FBT001, FBT002
@@ -62,8 +61,7 @@ class _Cookie(CookieModel):  # type: ignore[misc]
         self.accounts = accounts
 
     def get_cookie(self) -> dict[str, str] | None:
-        handle = browser_handle()
-        return self.accounts.resume(handle) if handle else None
+        return self.accounts.resume(browser())
 
     def set_cookie(self) -> None:
         post_and_reload("/ui/session", {"code": self.accounts.code}, text="Signing in …")
@@ -122,12 +120,16 @@ class Authenticate(stauth.Authenticate):  # type: ignore[misc]
         return ""
 
 
-def browser_handle() -> str | None:
-    """The handle that this browser's connection came with."""
-    handle = st.context.cookies.get(NAME)
-    return handle if isinstance(handle, str) else None
+def browser() -> Visitor:
+    """The browser whose connection this is, as its handshake described it."""
+    handle, agent = st.context.cookies.get(NAME), st.context.headers.get("User-Agent")
+    return Visitor(_text(handle), _text(agent), st.context.ip_address)
 
 
-def _as_library_knows(person: Person) -> dict[str, Any]:
-    names = {"first_name": person["username"], "last_name": "", "email": ""}
-    return {**names, "roles": [person["role"]], "password": ""}
+def _text(value: object) -> str:
+    # The test runner has objects of its own in these places.
+    return value if isinstance(value, str) else ""
+
+
+def _as_library_knows(username: str, roles: list[str]) -> dict[str, Any]:
+    return {"first_name": username, "last_name": "", "email": "", "roles": roles, "password": ""}

@@ -15,13 +15,16 @@ from functools import cache
 from pathlib import Path
 
 import streamlit
+from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from frontend.cookie import read_cookie
-from frontend.sessions import SESSIONS, digest
+from frontend.cookie import read_visitor
+from frontend.routes import refused, refused_by_api
+from frontend.sessions import SESSIONS, Visitor, digest
+from signet_client import SignetError
 
 CLOSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent", "/media", "/ui/uploads", "/ui/downloads")
 PRIVATE = ("/ui/", "/media/", "/_stcore/")
@@ -39,15 +42,24 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        handle = read_cookie(HTTPConnection(scope))
-        if scope["type"] == "http" and scope["path"].startswith(CLOSED) and SESSIONS.find(handle) is None:
-            refusal = JSONResponse({"detail": "Sign in first.", "code": "unauthenticated"}, status_code=401)
+        visitor = read_visitor(HTTPConnection(scope))
+        if scope["type"] == "http" and scope["path"].startswith(CLOSED) and (refusal := await _refusal(visitor)):
             await refusal(scope, receive, send)
             return
-        await self.app(_marked(scope, handle), receive, send)
+        await self.app(_marked(scope, visitor.handle), receive, send)
 
 
-def _marked(scope: Scope, handle: str | None) -> Scope:
+async def _refusal(visitor: Visitor) -> Response | None:
+    """Why a door that needs a session stays shut; None for somebody who is signed in."""
+    try:
+        if await to_thread.run_sync(SESSIONS.find, visitor) is not None:
+            return None
+    except SignetError as error:
+        return refused_by_api(error)
+    return refused(401, "unauthenticated", "Sign in first.")
+
+
+def _marked(scope: Scope, handle: str) -> Scope:
     """The request with our mark; one that it brought along itself is dropped."""
     headers = [(name, value) for name, value in scope["headers"] if name.lower() != MARK]
     mark = digest(handle).encode() if handle else b"nobody"

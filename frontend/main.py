@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from frontend import session
 from frontend.access import PAGES, Page
 from frontend.components import once, states
 from frontend.sessions import SignedIn
+from signet_client import SignetError
 
 LOGO, MARK = (str(Path(__file__).with_name(name)) for name in ("logo.svg", "mark.svg"))
 
@@ -49,17 +51,34 @@ def account(entry: SignedIn) -> None:
             session.sign_out()
 
 
+def resumed() -> SignedIn | None:
+    """Who is signed in; the run ends here where the platform cannot say."""
+    try:
+        return session.resume()
+    except SignetError as error:
+        st.navigation(menu(None), position="hidden")
+        with card():
+            states.failed(error, "session")
+        st.stop()
+
+
+def card() -> DeltaGenerator:
+    """The one box of a page without a menu."""
+    st.space("xlarge")
+    with st.container(horizontal_alignment="center"):
+        return st.container(border=True, width=420, key="sign_in_card")
+
+
 def sign_in() -> None:
     """The only page of those who are not signed in."""
-    st.space("xlarge")
-    with st.container(horizontal_alignment="center"), st.container(border=True, width=420, key="sign_in_card"):
+    with card():
         st.image(LOGO, width=150, alt="Signet")
         st.caption("Sign in to train models and to use them.")
         session.sign_in_form()
 
 
 st.set_page_config(page_title="Signet", page_icon=MARK, layout="wide")
-signed_in = session.resume()
+signed_in = resumed()
 chosen = st.navigation(menu(signed_in), position="sidebar" if signed_in else "hidden")
 if signed_in is None:
     sign_in()

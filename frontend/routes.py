@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from frontend.cookie import clear_cookie, read_cookie, set_cookie
-from frontend.sessions import SESSIONS, SignedIn
+from frontend import upstream
+from frontend.cookie import clear_cookie, read_visitor, set_cookie
+from frontend.sessions import SESSIONS, Visitor
 from signet_client import Refused, SignetError
+from signet_client.session_types import NewWebSession
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 LARGEST_JSON = 8192
@@ -69,29 +71,36 @@ async def read_json(request: Request) -> dict[str, object]:
 @same_origin
 async def begin_session(request: Request) -> Response:
     """Exchange the code of a good sign-in for the cookie; an older session of this browser ends."""
-    handle = SESSIONS.exchange(str((await read_json(request)).get("code", "")))
-    if handle is None:
+    visitor, code = read_visitor(request), str((await read_json(request)).get("code", ""))
+    try:
+        begun = await to_thread.run_sync(_exchange, code, visitor)
+    except SignetError as error:
+        return refused_by_api(error)
+    if begun is None:
         return refused(401, "invalid-code", "The sign-in took too long. Sign in again.")
-    await _revoke(SESSIONS.end(read_cookie(request)))
+    await _end(visitor)
     response = Response(status_code=204)
-    set_cookie(response, handle)
+    set_cookie(response, begun["handle"], begun["max_age"])
     return response
 
 
 @same_origin
 async def end_session(request: Request) -> Response:
-    """Clear the cookie and end its session, here and at the API."""
-    await _revoke(SESSIONS.end(read_cookie(request)))
+    """Clear the cookie and end its session."""
+    await _end(read_visitor(request))
     response = Response(status_code=204)
     clear_cookie(response)
     return response
 
 
-async def _revoke(ended: SignedIn | None) -> None:
-    if ended is None:
-        return
+def _exchange(code: str, visitor: Visitor) -> NewWebSession | None:
+    return upstream.platform().web_sessions.exchange(code, agent=visitor.agent)
+
+
+async def _end(visitor: Visitor) -> None:
+    """The browser forgets its cookie whatever the API answers."""
     try:
-        await to_thread.run_sync(ended.signet.logout)
+        await to_thread.run_sync(SESSIONS.end, visitor)
     except SignetError as error:
         _log.warning("a session could not be ended at the API: %s", error.detail)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
-from frontend.authenticator import Authenticate, browser_handle
-from frontend.sessions import SESSIONS, SignedIn
+from frontend import authenticator
+from frontend.authenticator import Authenticate
+from frontend.sessions import SESSIONS, SignedIn, digest
 from signet_client import SessionEnded, Signet, SignetError
 
 ENDED = "Your session ended. Sign in again."
@@ -13,52 +16,53 @@ ENDED = "Your session ended. Sign in again."
 
 def find_signed_in(*, active: bool = False) -> SignedIn | None:
     """The live session of this browser; state that came about under another cookie counts for nothing."""
-    handle = st.session_state.get("handle")
-    if handle is None or handle != browser_handle():
+    visitor = authenticator.browser()
+    if st.session_state.get("mark") != digest(visitor.handle):
         return None
-    return SESSIONS.find(handle, active=active)
+    return SESSIONS.find(visitor, active=active)
 
 
 def resume() -> SignedIn | None:
     """The session of this run, taken up from the cookie where the page is new; None where nobody is signed in."""
     if entry := find_signed_in(active=True):
         return entry
-    if "handle" in st.session_state:
+    if "mark" in st.session_state:
         forget(ENDED)
     authenticate = Authenticate()
     token = authenticate.cookie_controller.get_cookie()
     if token is None:
         return None
     authenticate.accounts.login(None, None, token=token)
-    st.session_state["handle"] = browser_handle()
+    st.session_state["mark"] = digest(authenticator.browser().handle)
     return find_signed_in(active=True)
 
 
 def sign_in_form() -> None:
     """The form of the sign-in page, under what there is to say about the last session."""
-    if notice := st.session_state.get("notice") or (ENDED if browser_handle() else ""):
+    if notice := st.session_state.get("notice") or (ENDED if authenticator.browser().handle else ""):
         st.info(notice, icon=":material/info:")
     Authenticate().login()
 
 
 def sign_out() -> None:
-    """End the session here and at the API, and clear the cookie."""
-    ended = SESSIONS.end(st.session_state.get("handle"))
+    """End the session everywhere, and clear the cookie."""
     authenticate = Authenticate()
     authenticate.accounts.logout()
     st.session_state.clear()
     try:
-        if ended:
-            ended.signet.logout()
+        SESSIONS.end(authenticator.browser())
     except SignetError:
-        st.toast("The platform could not be told. Its tokens end by themselves.")
+        st.toast("The platform could not be told. The session ends by itself.")
     authenticate.cookie_controller.delete_cookie()
 
 
 def forget(notice: str = "") -> None:
-    """Drop everything that this connection knows of a person."""
-    if (handle := st.session_state.get("handle")) == browser_handle():
-        SESSIONS.end(handle)
+    """Drop everything that this connection knows of a person; a session that was its own is over."""
+    visitor = authenticator.browser()
+    if st.session_state.get("mark") == digest(visitor.handle):
+        # The page must not take up again what just refused it; where the API cannot be told, the sign-in page says so.
+        with suppress(SignetError):
+            SESSIONS.end(visitor)
     st.session_state.clear()
     if notice:
         st.session_state["notice"] = notice

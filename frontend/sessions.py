@@ -1,91 +1,134 @@
-"""Who is signed in, kept in this process: an opaque handle in the browser's cookie leads to tokens that never leave memory.
+"""Who is signed in: the handle in a browser's cookie comes in, the person and a client in their name go out.
 
-The store keeps only hashes of handles and codes, so that nothing it holds can be replayed. It is small and stands behind four
-verbs, because a store that the API keeps (and that survives a restart of this process) has the same four.
+The API keeps the sessions. Here is only what it said a moment ago: a restart of the web app loses nothing, and what the API ends is over
+here within seconds, at the next call of a page at once. Tokens never leave this process's memory.
 """
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from signet_client import Signet
+from frontend import upstream
+from signet_client import NotReady, ServerFault, Signet, Tokens, Unreachable
+from signet_client.session_types import WebSession
 from signet_client.types import Person
 
-CODE_SECONDS = 30.0
-IDLE_SECONDS = 30 * 60.0
-LIFE_SECONDS = 12 * 3600.0
+# For so long the API's last word is believed without asking again.
+FRESH_SECONDS = 5.0
+# So often the API is told that the person is doing something.
+NOTED_EVERY_SECONDS = 60.0
+# While the API does not answer, pages go on with what they knew, and say so themselves.
+UNANSWERED_SECONDS = 300.0
+_MOST = 1000
 
 
-@dataclass
+@dataclass(frozen=True)
+class Visitor:
+    """A browser: the handle in its cookie (empty where it has none), what it calls itself, from where it comes."""
+
+    handle: str = field(default="", repr=False)
+    agent: str = ""
+    address: str | None = None
+
+
+@dataclass(frozen=True)
 class SignedIn:
-    """One sign-in: the person and the client that holds their tokens."""
+    """One session as the API described it: the person, and the client that calls in their name."""
 
     person: Person
+    session_id: str
     signet: Signet = field(repr=False)
-    began_at: float
-    seen_at: float
-
-    def is_over(self, now: float) -> bool:
-        return now - self.began_at > LIFE_SECONDS or now - self.seen_at > IDLE_SECONDS
+    agent: str
+    asked_at: float
+    noted_at: float
 
 
 class Sessions:
-    """All sign-ins of this process, by the hash of their handle."""
+    """What this process knows of sessions, by the hash of their handle."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[str, SignedIn] = {}
-        self._live: dict[str, SignedIn] = {}
+        self._known: dict[str, SignedIn] = {}
+        self._untold: set[str] = set()
+        self._ends = 0
 
-    def admit(self, person: Person, signet: Signet) -> str:
-        """A code, good once and for 30 seconds, that the browser exchanges for the handle of a new session."""
-        code, now = secrets.token_urlsafe(32), self._clock()
-        with self._lock:
-            self._sweep(now)
-            self._waiting[digest(code)] = SignedIn(person, signet, began_at=now, seen_at=now)
-        return code
+    def find(self, visitor: Visitor, *, active: bool = False) -> SignedIn | None:
+        """The live session of the browser; `active` says that the person did something, which puts off the idle end.
 
-    def exchange(self, code: str) -> str | None:
-        """The handle for a code; None where the code is unknown, used or late."""
-        with self._lock:
-            entry = self._waiting.pop(digest(code), None)
-            if entry is None or self._clock() - entry.began_at > CODE_SECONDS:
-                return None
-            handle = secrets.token_urlsafe(32)
-            self._live[digest(handle)] = entry
-            return handle
-
-    def find(self, handle: str | None, *, active: bool = False) -> SignedIn | None:
-        """The live session of a handle; `active` says that the person did something, which puts off the idle end."""
-        if not handle:
+        Raises a SignetError where the API cannot say.
+        """
+        if not visitor.handle:
             return None
-        with self._lock:
-            entry, now = self._live.get(digest(handle)), self._clock()
-            if entry is None or entry.is_over(now):
-                self._live.pop(digest(handle), None)
-                return None
-            if active:
-                entry.seen_at = now
-            return entry
+        if digest(visitor.handle) in self._untold:
+            self.end(visitor)
+            return None
+        known, now = self.recall(visitor), self._clock()
+        idle = active and (known is None or now - known.noted_at > NOTED_EVERY_SECONDS)
+        if known is not None and now - known.asked_at <= FRESH_SECONDS and not idle:
+            return known
+        return self._asked(visitor, known, noted=idle)
 
-    def end(self, handle: str | None) -> SignedIn | None:
-        """Forget the session; what it was, so that its tokens can be revoked."""
-        with self._lock:
-            return self._live.pop(digest(handle), None) if handle else None
+    def recall(self, visitor: Visitor) -> SignedIn | None:
+        """What the API said last of this browser's session."""
+        known = self._known.get(digest(visitor.handle))
+        return known if known is not None and known.agent == visitor.agent else None
 
-    def _sweep(self, now: float) -> None:
-        self._live = {key: entry for key, entry in self._live.items() if not entry.is_over(now)}
-        self._waiting = {key: entry for key, entry in self._waiting.items() if now - entry.began_at <= CODE_SECONDS}
+    def forget(self, handle: str) -> None:
+        """Ask the API again the next time."""
+        with self._lock:
+            self._ends += 1
+            self._known.pop(digest(handle), None)
+
+    def end(self, visitor: Visitor) -> None:
+        """End the session everywhere and at once.
+
+        Raises a SignetError where the API could not be told; here it is over all the same, and the API is told when it can be.
+        """
+        if not visitor.handle:
+            return
+        self.forget(visitor.handle)
+        self._untold.add(digest(visitor.handle))
+        upstream.platform().web_sessions.end(visitor.handle)
+        self._untold.discard(digest(visitor.handle))
+
+    def _asked(self, visitor: Visitor, known: SignedIn | None, *, noted: bool) -> SignedIn | None:
+        ends, now = self._ends, self._clock()
+        try:
+            found = upstream.platform().web_sessions.resume(visitor.handle, agent=visitor.agent, active=noted)
+        except (Unreachable, NotReady, ServerFault):
+            if known is not None and now - known.asked_at <= UNANSWERED_SECONDS:
+                return known
+            raise
+        if found is None:
+            self.forget(visitor.handle)
+            return None
+        noted_at = now if noted or known is None else known.noted_at
+        entry = self._entry(visitor, found, now, noted_at)
+        with self._lock:
+            # What was ended while the API answered stays ended.
+            if ends == self._ends:
+                self._keep(visitor, entry)
+        return entry
+
+    def _entry(self, visitor: Visitor, found: WebSession, now: float, noted_at: float) -> SignedIn:
+        tokens = Tokens(found["access_token"], expires_at=time.time() + found["expires_in"])
+        signet = upstream.platform().with_tokens(tokens, headers=upstream.browser_headers(visitor.address))
+        return SignedIn(found["person"], found["session_id"], signet, visitor.agent, now, noted_at)
+
+    def _keep(self, visitor: Visitor, entry: SignedIn) -> None:
+        if len(self._known) >= _MOST:
+            late = entry.asked_at - UNANSWERED_SECONDS
+            self._known = {key: each for key, each in self._known.items() if each.asked_at > late}
+        self._known[digest(visitor.handle)] = entry
 
 
 def digest(secret: str) -> str:
-    """What stands for a handle or code wherever it is kept."""
+    """What stands for a handle wherever it is kept."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

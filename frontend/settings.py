@@ -31,9 +31,9 @@ class Settings:
         return self.home / "certs" / "server.pem", self.home / "certs" / "server.key"
 
     @property
-    def web_app_token(self) -> Path:
-        """The secret by which the API believes this web app from which address a browser comes; the API makes it."""
-        return self.home / "certs" / "web-app-token"
+    def client_certificate(self) -> Path:
+        """Key and certificate (PEM) by which the API knows this web app; the platform makes and renews the file."""
+        return self.home / "certs" / "web-app.pem"
 
     @property
     def spool(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import PurePath
 
 from anyio import to_thread
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from frontend.cookie import read_cookie
+from frontend.cookie import read_visitor
 from frontend.relay import Incoming, Relay, RelayError
 from frontend.routes import Endpoint, read_json, refused, refused_by_api, same_origin
 from frontend.sessions import SESSIONS, SignedIn, digest
@@ -35,12 +35,14 @@ def for_signed_in(upload: Upload) -> Endpoint:
     @same_origin
     @wraps(upload)
     async def checked(request: Request) -> Response:
-        handle = read_cookie(request)
-        entry = SESSIONS.find(handle, active=True)
-        if entry is None or handle is None:
-            return refused(401, "unauthenticated", "Sign in first.")
+        visitor = read_visitor(request)
         try:
-            return await upload(request, entry, digest(handle))
+            entry = await to_thread.run_sync(partial(SESSIONS.find, visitor, active=True))
+            if entry is None:
+                return refused(401, "unauthenticated", "Sign in first.")
+            return await upload(request, entry, digest(visitor.handle))
+        except SignetError as error:
+            return refused_by_api(error)
         except RelayError as error:
             return refused(error.status, error.code, error.detail, received=error.received)
 

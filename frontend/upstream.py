@@ -1,29 +1,39 @@
-"""The client of nobody in particular, from which each sign-in gets its own; all share one pool of connections."""
+"""The client of nobody in particular, from which each sign-in gets its own; all share one pool of connections.
+
+It presents the web app's own certificate. By that the API knows for whom it may open and resume sessions, and whose word it takes for
+the address from which a browser comes.
+"""
 
 from __future__ import annotations
 
-from functools import cache
+import threading
 
 from frontend.settings import load_settings
 from signet_client import Signet, Unreachable
 
+_lock = threading.Lock()
+_made: tuple[object, Signet] | None = None
 
-@cache
+
 def platform() -> Signet:
-    """Unreachable while the platform has not written its authority's certificate yet."""
+    """The client, made anew where the platform renewed our certificate or its authority's.
+
+    Unreachable while the platform has not written them yet.
+    """
+    global _made  # noqa: PLW0603 - one for the process
     settings = load_settings()
+    files = (settings.ca, settings.client_certificate)
     try:
-        return Signet(settings.api_url, ca=settings.ca)
+        state = tuple((path.stat().st_mtime_ns, path.stat().st_ino) for path in files)
+        with _lock:
+            if _made is None or _made[0] != state:
+                own = settings.client_certificate
+                _made = (state, Signet(settings.api_url, ca=settings.ca, certificate=(own, own)))
+            return _made[1]
     except FileNotFoundError as error:
         raise Unreachable("The platform is still starting: its certificates do not exist yet.") from error
 
 
 def browser_headers(address: str | None) -> dict[str, str]:
-    """What makes the API count and record an act under the browser's address and not under this machine's.
-
-    Empty where the address is not known, or where this home is not the API's and so holds no secret to be believed by.
-    """
-    token = load_settings().web_app_token
-    if not address or not token.exists():
-        return {}
-    return {"Signet-Browser-Address": address, "Signet-Web-App-Token": token.read_text(encoding="utf-8").strip()}
+    """What makes the API count and record an act under the browser's address; empty where that is not known."""
+    return {"Signet-Browser-Address": address} if address else {}

@@ -16,6 +16,7 @@ from backend.api.client_certificate import is_proxied, presented_certificate, re
 from backend.api.gate import gate
 from backend.api.person_tokens import PersonToken
 from backend.api.refusals import note_caller
+from backend.api.web_app import verify_caller
 from backend.audit.events import Event
 from backend.audit.journal import record
 from backend.database import db
@@ -37,6 +38,7 @@ class Allow(Enum):
     PUBLIC = "anybody"
     SIGNED_IN = "anybody who is signed in"
     CERTIFICATE = "a subscriber, by its certificate"
+    WEB_APP = "the platform's own web app, by its certificate"
 
 
 Access = Allow | Permission
@@ -55,14 +57,18 @@ def authenticate(access: Access) -> Principal | None:
     """The caller of this request, allowed to call; None where anybody may."""
     if access is Allow.PUBLIC or (access is Permission.READ_METRICS and collectors.is_collector()):
         return None
-    try:
-        principal = identify(access, _Presented(), _Verifying())
-    except Misbound as error:
-        record(Event.REQUEST_REFUSED, actor=error.actor, target=error.target, outcome="refused")
-        raise InvalidToken("This token is bound to another certificate.") from error
+    principal = verify_caller(gate().settings) if access is Allow.WEB_APP else _person_or_subscriber(access)
     note_caller(principal)
     verify_access(principal, access)
     return principal
+
+
+def _person_or_subscriber(access: Access) -> Principal:
+    try:
+        return identify(access, _Presented(), _Verifying())
+    except Misbound as error:
+        record(Event.REQUEST_REFUSED, actor=error.actor, target=error.target, outcome="refused")
+        raise InvalidToken("This token is bound to another certificate.") from error
 
 
 def bearer_token() -> str:

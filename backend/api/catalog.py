@@ -10,6 +10,7 @@ from backend.api import (
     mlflow_scoring,
     models,
     monitoring,
+    my_sessions,
     oauth,
     open_inference,
     openapi,
@@ -20,12 +21,13 @@ from backend.api import (
     sign_in,
     subscribers,
     users,
+    web_sessions,
 )
 from backend.api.routing import Endpoint
 
 NOUNS = (
-    sign_in, second_factor, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs, models, predict,
-    open_inference, mlflow_scoring, monitoring, audit,
+    sign_in, second_factor, my_sessions, web_sessions, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs,
+    models, predict, open_inference, mlflow_scoring, monitoring, audit,
     operation, openapi,
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ _VARIABLE = re.compile(r"{(\w+)}")
 SECURITY_SCHEMES = {
     "person": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A person's access token"},
     "certificate": {"type": "mutualTLS", "description": "A subscriber's certificate"},
+    "webApp": {"type": "mutualTLS", "description": "The certificate of the platform's own web app"},
     "bound": {
         "type": "oauth2",
         "description": "A subscriber's token, with the certificate that it is bound to (RFC 8705)",
@@ -31,6 +32,7 @@ SECURITY_SCHEMES = {
 }
 _OF_PEOPLE: list[dict[str, list[str]]] = [{"person": []}]
 _OF_SUBSCRIBERS: list[dict[str, list[str]]] = [{"certificate": []}]
+_OF_WEB_APP: list[dict[str, list[str]]] = [{"webApp": []}]
 _OF_BOTH = [*_OF_PEOPLE, *_OF_SUBSCRIBERS, {"bound": [PREDICT_SCOPE], "certificate": []}]
 
 PROBLEM = {
@@ -120,6 +122,8 @@ def _security(endpoint: Endpoint) -> dict[str, Any]:
         return {"security": []}
     if endpoint.access is Allow.CERTIFICATE:
         return {"security": _OF_SUBSCRIBERS}
+    if endpoint.access is Allow.WEB_APP:
+        return {"security": _OF_WEB_APP}
     return {"security": _OF_BOTH} if endpoint.access in SUBSCRIBER_PERMISSIONS else {}
 
 

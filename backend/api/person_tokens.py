@@ -54,11 +54,17 @@ def issue_tokens(session: Session, settings: Settings) -> dict[str, Any]:
     """An access token and the session's next refresh token, as RFC 6749 names their fields."""
     claims = {"sid": session.id}
     return {
-        "access_token": create_access_token(session.user_id, additional_claims=claims),
+        "access_token": issue_access_token(session),
         "refresh_token": create_refresh_token(session.user_id, additional_claims=claims | {"rid": session.refresh_id}),
         "token_type": "Bearer",
         "expires_in": settings.access_token_minutes * 60,
     }
+
+
+def issue_access_token(session: Session) -> str:
+    """An access token of the session."""
+    token: str = create_access_token(session.user_id, additional_claims={"sid": session.id})
+    return token
 
 
 def verify_access_token(token: str) -> Principal:

@@ -43,6 +43,15 @@ def confirm_second_factor(actor: Principal, body: Proof, platform: Platform) -> 
         return {"recovery_codes": second_factor.confirm(platform.settings, user, body.code)}
 
 
+@endpoints.post("/v1/me/otp/recovery-codes", access=Allow.SIGNED_IN, answer=RecoveryCodes)
+def renew_recovery_codes(actor: Principal, body: Proof, platform: Platform) -> dict[str, object]:
+    """Ten new recovery codes; the earlier ones stop working. Needs the password and a code. 409 without a second factor."""
+    user = get_user(actor.id)
+    with proving(user, actor.session_id):
+        verify_hash(user.password_hash, body.password)
+        return {"recovery_codes": second_factor.renew_recovery_codes(platform.settings, user, body.code)}
+
+
 @endpoints.delete("/v1/me/otp", access=Allow.SIGNED_IN)
 def remove_second_factor(actor: Principal, body: Proof, platform: Platform) -> None:
     """Go back to the password alone; needs the password and a code of the app, or a recovery code."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from backend.api.access import Allow, bearer_token
-from backend.api.caller import caller_address
+from backend.api.caller import caller_address, caller_agent
 from backend.api.person_tokens import issue_tokens, verify_token
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
@@ -13,7 +13,8 @@ from backend.database import db
 from backend.identity import sessions
 from backend.identity.backoff import network_of
 from backend.identity.principal import ROLES, Permission, Principal, Role
-from backend.identity.second_factor import is_in_use
+from backend.identity.second_factor import is_in_use, recovery_codes_left
+from backend.identity.sessions import Origin
 from backend.identity.signing_in import Claim, proving, sign_in
 from backend.identity.tables import Session
 from backend.identity.users import change_password, get_user
@@ -50,6 +51,7 @@ class Me(Answer):
     role: Role
     permissions: list[Permission]
     second_factor: bool = Field(description="Whether a code is asked for at sign-in")
+    recovery_codes_left: int = Field(description="How many recovery codes were not used yet")
 
 
 class RoleAnswer(Answer):
@@ -67,8 +69,10 @@ def login(body: Credentials, platform: Platform) -> dict[str, object]:
 
     401 with the code `otp-required`: the password is right, and `otp` is missing. 429: too many attempts failed.
     """
-    claim = Claim(body.username, body.password, body.otp, place=network_of(caller_address()))
-    session = sign_in(platform.settings, claim, timedelta(days=platform.settings.refresh_token_days))
+    address = caller_address()
+    claim = Claim(body.username, body.password, body.otp, place=network_of(address))
+    lifetime = timedelta(days=platform.settings.refresh_token_days)
+    session = sign_in(platform.settings, claim, lifetime, Origin(address, caller_agent()))
     return issue_tokens(session, platform.settings)
 
 
@@ -91,8 +95,14 @@ def logout(actor: Principal) -> None:
 @endpoints.get("/v1/me", access=Allow.SIGNED_IN, answer=Me)
 def read_me(actor: Principal) -> dict[str, object]:
     """Who am I, and what may I do."""
+    return facts_of(actor)
+
+
+def facts_of(actor: Principal) -> dict[str, object]:
+    """What `Me` says of a person."""
+    user = get_user(actor.id)
     facts = {name: getattr(actor, name) for name in ("id", "name", "role", "permissions")}
-    return facts | {"second_factor": is_in_use(get_user(actor.id))}
+    return facts | {"second_factor": is_in_use(user), "recovery_codes_left": recovery_codes_left(user)}
 
 
 @endpoints.put("/v1/me/password", access=Allow.SIGNED_IN, status=204)

@@ -38,6 +38,7 @@ class Event(StrEnum):
     SECOND_FACTOR_REMOVED = "second_factor.removed"
     SECOND_FACTOR_RESET = "second_factor.reset"
     RECOVERY_CODE_USED = "recovery_code.used"
+    RECOVERY_CODES_RENEWED = "recovery_codes.renewed"
     SUBSCRIBER_CREATED = "subscriber.created"
     SUBSCRIBER_CHANGED = "subscriber.changed"
     SUBSCRIBER_SUSPENDED = "subscriber.suspended"

@@ -2,7 +2,7 @@
 
 Under `certs/`: `authority/` holds the certificates of the three authorities and their sealed keys, `key-encryption-key`
 opens those (unless a setting does), `ca.pem` is what a client trusts, `server.pem` (leaf and issuer) and `server.key` are what
-servers present.
+servers present, `web-app.pem` is what the web app presents to the API.
 """
 
 import logging
@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.errors import UnsafeSettings
+from backend.identity import server_certificate, web_app_certificate
 from backend.identity.authority_files import (
     authority_folder,
     ensure_encryption_key,
@@ -23,7 +24,6 @@ from backend.identity.authority_files import (
     seal_keys,
     write_certificates,
 )
-from backend.identity.server_certificate import renew_where_due
 from backend.pki.authority import Authority, is_ageing
 from backend.pki.certifying import pem
 from backend.pki.keystore import (
@@ -49,14 +49,20 @@ def ensure_authority(settings: Settings) -> Authority:
         if not authority_folder(settings).exists():
             _create(settings)
         authority = _with_issuers_in_date(settings)
-        renew_where_due(settings, authority)
+        server_certificate.renew_where_due(settings, authority)
+        web_app_certificate.renew_where_due(settings, authority)
         return authority
 
 
 def ensure_server_certificate(settings: Settings) -> x509.Certificate:
-    """The server certificate, made anew where its last third has begun, its issuer or the names of this machine changed."""
+    """The server certificate, made anew where its last third has begun, its issuer or the names of this machine changed.
+
+    The web app's, which ages beside it, is kept in date too.
+    """
     with locked(settings.certs):
-        return renew_where_due(settings, _with_issuers_in_date(settings))
+        authority = _with_issuers_in_date(settings)
+        web_app_certificate.renew_where_due(settings, authority)
+        return server_certificate.renew_where_due(settings, authority)
 
 
 def ensure_token_key(settings: Settings) -> Path:

@@ -73,14 +73,14 @@ PREDICT_SCOPE = "predict"
 
 @dataclass(frozen=True)
 class Principal:
-    """A caller whose credential was verified on this request: a person, or a subscriber (a machine with a certificate).
+    """A caller whose credential was verified on this request: a person, a subscriber (a machine with a certificate), or our web app.
 
     `name` is the username or the subscriber's name; `ends_at` is when the credential ends by itself. Of people only: `role`,
     `session_id`. Of subscribers only: `models` (names, or `*` for all), `certificate`, the SHA-256 (hex) of the certificate that was
     presented, `scopes` where a token narrows it, and the allowance (None: no limit).
     """
 
-    kind: Literal["person", "subscriber"]
+    kind: Literal["person", "subscriber", "web-app"]
     id: str
     name: str
     role: Role | None = None
@@ -95,10 +95,12 @@ class Principal:
     @property
     def actor(self) -> str:
         """How the journal names the caller: no username holds a colon."""
-        return self.name if self.kind == "person" else f"subscriber:{self.id}"
+        return f"subscriber:{self.id}" if self.kind == "subscriber" else self.name
 
     @property
     def permissions(self) -> frozenset[Permission]:
+        if self.kind == "web-app":
+            return frozenset()
         return SUBSCRIBER_PERMISSIONS if self.role is None else ROLES[self.role]
 
     def verify_may(self, permission: Permission) -> None:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 
 import pyotp
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from backend.audit.events import Event
 from backend.audit.journal import record
@@ -56,10 +56,35 @@ def confirm(settings: Settings, user: User, code: str) -> list[str]:
         raise Conflict("There is no second factor that waits to be confirmed.")
     _spend_step(settings, user, _digits(code))
     factor.confirmed_at = now()
+    codes = _new_recovery_codes(user)
+    record(Event.SECOND_FACTOR_ADDED, actor=user.username, target=f"user:{user.username}")
+    return codes
+
+
+def renew_recovery_codes(settings: Settings, user: User, code: str) -> list[str]:
+    """Ten recovery codes in place of all earlier ones, told this once; `code` is one of the app, or an earlier recovery code.
+
+    Conflict where the person has no second factor, InvalidCredentials for a wrong code.
+    """
+    if not is_in_use(user):
+        raise Conflict("You have no second factor, and so no recovery codes.")
+    verify_code(settings, user, code)
+    db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    codes = _new_recovery_codes(user)
+    record(Event.RECOVERY_CODES_RENEWED, actor=user.username, target=f"user:{user.username}")
+    return codes
+
+
+def recovery_codes_left(user: User) -> int:
+    """How many recovery codes of the person were not used yet."""
+    unused = select(func.count()).select_from(RecoveryCode)
+    return db.session.scalar(unused.where(RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None))) or 0
+
+
+def _new_recovery_codes(user: User) -> list[str]:
     codes = [base64.b32encode(secrets.token_bytes(10)).decode() for _ in range(RECOVERY_CODES)]
     db.session.add_all(RecoveryCode(user_id=user.id, code_hash=_hash(user, code)) for code in codes)
     db.session.flush()
-    record(Event.SECOND_FACTOR_ADDED, actor=user.username, target=f"user:{user.username}")
     return ["-".join(code[i : i + 4] for i in range(0, len(code), 4)) for code in codes]
 
 
@@ -67,6 +92,11 @@ def is_in_use(user: User) -> bool:
     """Whether the person is asked for a code."""
     wanted = select(SecondFactor.user_id).where(SecondFactor.user_id == user.id, SecondFactor.confirmed_at.is_not(None))
     return db.session.scalar(wanted) is not None
+
+
+def users_of_one() -> frozenset[str]:
+    """The ids of everybody who is asked for a code."""
+    return frozenset(db.session.scalars(select(SecondFactor.user_id).where(SecondFactor.confirmed_at.is_not(None))))
 
 
 def verify_code(settings: Settings, user: User, code: str | None) -> None:

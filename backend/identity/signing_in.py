@@ -10,7 +10,7 @@ from backend.audit.journal import record
 from backend.errors import InvalidCredentials, OtpRequired
 from backend.identity import backoff, second_factor
 from backend.identity.passwords import needs_new_hash, rehash, verify_hash
-from backend.identity.sessions import start_session, verify_password
+from backend.identity.sessions import UNKNOWN, Origin, start_session, verify_password
 from backend.identity.tables import Session, User
 from backend.identity.users import USERNAME, find_user
 from backend.settings import Settings
@@ -30,9 +30,9 @@ class Claim:
         return self.username.strip().lower()
 
 
-def sign_in(settings: Settings, claim: Claim, lifetime: timedelta) -> Session:
+def sign_in(settings: Settings, claim: Claim, lifetime: timedelta, origin: Origin = UNKNOWN) -> Session:
     """A session for the person; see `verify_claim` for what is raised."""
-    return start_session(verify_claim(settings, claim), lifetime)
+    return start_session(verify_claim(settings, claim), lifetime, origin)
 
 
 def verify_claim(settings: Settings, claim: Claim) -> User:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.errors import NotReady
 from backend.pki.certifying import Applicant, Issuer, Signer, certify
-from backend.pki.profiles import CURVES, ROOT, SERVER, SERVER_CA, SUBSCRIBER, SUBSCRIBERS_CA, Profile
+from backend.pki.profiles import CURVES, ROOT, SERVER, SERVER_CA, SUBSCRIBER, SUBSCRIBERS_CA, WEB_APP, Profile
 from backend.pki.public_keys import PublicKey
 from backend.pki.revocation import Revocation, sign_revocations
 
@@ -76,6 +76,11 @@ class Authority:
             published_at=published_at,
         )
 
+    def issue_web_app_certificate(self, key: PublicKey, *, trust_domain: str, now: datetime) -> x509.Certificate:
+        """The client certificate of the platform's own web app, `spiffe://<trust domain>/web-app`."""
+        applicant = Applicant("web-app", key, [web_app_identity(trust_domain)])
+        return certify(WEB_APP, applicant, signer=Signer.of(self.subscribers), now=now)
+
     def revocation_list(
         self, revocations: Iterable[Revocation], *, number: int, now: datetime
     ) -> x509.CertificateRevocationList:
@@ -100,6 +105,11 @@ class Authority:
 def new_key(profile: str) -> ec.EllipticCurvePrivateKey:
     """A fresh private key of the kind that certificates of `profile` have."""
     return ec.generate_private_key(CURVES[profile])
+
+
+def web_app_identity(trust_domain: str) -> x509.UniformResourceIdentifier:
+    """How the certificate of the platform's own web app names it."""
+    return x509.UniformResourceIdentifier(f"spiffe://{trust_domain}/web-app")
 
 
 def host_name(host: str) -> x509.GeneralName:

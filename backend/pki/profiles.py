@@ -93,7 +93,19 @@ SUBSCRIBER = Profile(
     issuer_file="subscribers-ca.cer",
 )
 
-PROFILES = {profile.name: profile for profile in (ROOT, SUBSCRIBERS_CA, SERVER_CA, SERVER, SUBSCRIBER)}
+# The platform's own web app is a client like any other, but no subscriber: which certificate is its, a file of ours says.
+WEB_APP = Profile(
+    name="web-app",
+    issuer="subscribers-ca",
+    lifetime=timedelta(days=90),
+    shortest=timedelta(hours=1),
+    longest=timedelta(days=90),
+    key_usage=_PROOF_OF_POSSESSION,
+    extended_key_usage=(ExtendedKeyUsageOID.CLIENT_AUTH,),
+    alternative_name="uri",
+)
+
+PROFILES = {profile.name: profile for profile in (ROOT, SUBSCRIBERS_CA, SERVER_CA, SERVER, SUBSCRIBER, WEB_APP)}
 
 # The keys that we make ourselves; a subscriber best makes its own.
 CURVES: dict[str, ec.EllipticCurve] = {
@@ -102,4 +114,5 @@ CURVES: dict[str, ec.EllipticCurve] = {
     "server-ca": ec.SECP256R1(),
     "server": ec.SECP256R1(),
     "subscriber": ec.SECP256R1(),
+    "web-app": ec.SECP256R1(),
 }

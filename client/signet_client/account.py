@@ -1,15 +1,17 @@
-"""The account of who is signed in: password and second factor."""
+"""The account of who is signed in: password, second factor and sessions."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from signet_client.connection import Connection
+from signet_client.paths import path
+from signet_client.session_types import SignedInAt
 from signet_client.types import NewSecondFactor
 
 
 class Account:
-    """The calls under `/v1/me` that change something."""
+    """The calls under `/v1/me`."""
 
     def __init__(self, connection: Connection) -> None:
         self._call = connection.call
@@ -26,6 +28,23 @@ class Account:
         """Ask for a code at every sign-in from now on; the recovery codes, told this once."""
         answer = self._call("POST", "/v1/me/otp/confirm", json={"password": password, "code": code})
         return cast("list[str]", answer["recovery_codes"])
+
+    def renew_recovery_codes(self, password: str, code: str) -> list[str]:
+        """Ten new recovery codes in place of the earlier ones, told this once."""
+        answer = self._call("POST", "/v1/me/otp/recovery-codes", json={"password": password, "code": code})
+        return cast("list[str]", answer["recovery_codes"])
+
+    def sessions(self) -> list[SignedInAt]:
+        """Where I am signed in, the session that was used last first."""
+        return cast("list[SignedInAt]", self._call("GET", "/v1/me/sessions")["items"])
+
+    def end_session(self, session_id: str) -> None:
+        """End one of my sessions; NotFound where it is over already."""
+        self._call("DELETE", path("v1", "me", "sessions", session_id))
+
+    def end_other_sessions(self) -> None:
+        """Sign me out everywhere but here."""
+        self._call("DELETE", "/v1/me/sessions")
 
     def remove_otp(self, password: str, code: str) -> None:
         """Go back to the password alone; `code` is one of the app, or a recovery code."""

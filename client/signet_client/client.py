@@ -22,6 +22,7 @@ from signet_client.subscribers import Subscribers
 from signet_client.tokens import TokenBox, Tokens
 from signet_client.types import Person, Prediction, Predictions, Row
 from signet_client.users import Users
+from signet_client.web_sessions import WebSessions
 
 
 class Signet:
@@ -57,6 +58,7 @@ class Signet:
         self.monitoring = Monitoring(self._connection)
         self.audit = Audit(self._connection)
         self.account = Account(self._connection)
+        self.web_sessions = WebSessions(self._connection)
 
     def with_tokens(self, tokens: Tokens | None = None, *, headers: Mapping[str, str] | None = None) -> Signet:
         """A client for another caller over the same pool of connections; closing either closes both.

@@ -24,6 +24,7 @@ class Person(TypedDict):
     role: Role
     permissions: NotRequired[list[str]]
     second_factor: NotRequired[bool]
+    recovery_codes_left: NotRequired[int]
 
 
 class Histogram(TypedDict):

@@ -6,6 +6,7 @@ from typing import cast
 
 from signet_client.connection import Connection
 from signet_client.paths import path
+from signet_client.session_types import SignedInAt
 from signet_client.types import Role, RolePermissions, User
 
 
@@ -18,6 +19,10 @@ class Users:
     def roles(self) -> list[RolePermissions]:
         """What each role may do."""
         return cast("list[RolePermissions]", self._call("GET", "/v1/roles")["items"])
+
+    def sessions(self, user_id: str) -> list[SignedInAt]:
+        """Where the person is signed in."""
+        return cast("list[SignedInAt]", self._call("GET", path("v1", "users", user_id, "sessions"))["items"])
 
     def list(self) -> list[User]:
         return cast("list[User]", self._call("GET", "/v1/users")["items"])
@@ -46,6 +51,10 @@ class Users:
     def reset_otp(self, user_id: str) -> None:
         """Take a lost second factor away: the password alone lets the person in again."""
         self._call("DELETE", path("v1", "users", user_id, "otp"))
+
+    def end_sessions(self, user_id: str) -> None:
+        """Sign the person out everywhere, at once."""
+        self._call("DELETE", path("v1", "users", user_id, "sessions"))
 
     def delete(self, user_id: str) -> None:
         self._call("DELETE", path("v1", "users", user_id))

@@ -68,6 +68,7 @@ EVENTS = {
     "second_factor.removed": "Second factor removed",
     "second_factor.reset": "Second factor reset",
     "recovery_code.used": "Recovery code used",
+    "recovery_codes.renewed": "Recovery codes renewed",
     "subscriber.created": "Subscriber created",
     "subscriber.changed": "Subscriber changed",
     "subscriber.suspended": "Subscriber suspended",

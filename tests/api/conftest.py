@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -17,6 +19,7 @@ from backend.database import db
 from backend.identity.authority import ensure_authority
 from backend.identity.issuing import issue_certificate
 from backend.identity.subscribers import create_subscriber
+from backend.identity.web_app_certificate import FILE
 from backend.listener.wsgi import CLIENT_CERTIFICATE
 from backend.registry.files import bundle_folder
 from backend.registry.known_aliases import read_known_aliases, write_known_aliases
@@ -108,3 +111,47 @@ def subscribed(app: Flask, http: FlaskClient, settings: Settings) -> Callable[..
     """Admits subscribers: `subscribed(name, models=[..], ..)`."""
     ensure_authority(settings)
     return partial(Subscribed, http, settings)
+
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+
+
+class WebApp:
+    """The platform's own web app, as the API sees it: calls with its certificate."""
+
+    def __init__(self, http: FlaskClient, settings: Settings) -> None:
+        self.http = http
+        (certificate,) = x509.load_pem_x509_certificates((settings.certs / FILE).read_bytes())
+        self.der = certificate.public_bytes(serialization.Encoding.DER)
+
+    def call(self, method: str, path: str, *, token: str | None = None, **more: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        presented = {CLIENT_CERTIFICATE: self.der}
+        return self.http.open(path, method=method, headers=headers, environ_overrides=presented, **more)
+
+    def begin(self, username: str, password: str, *, agent: str = CHROME, **more: Any) -> TestResponse:
+        body = {"username": username, "password": password, "agent": agent} | more
+        return self.call("POST", "/v1/web-sessions", json=body)
+
+    def exchange(self, code: str, *, agent: str = CHROME) -> TestResponse:
+        return self.call("POST", "/v1/web-sessions/exchange", json={"code": code, "agent": agent})
+
+    def resume(self, handle: str, *, agent: str = CHROME, active: bool = False) -> TestResponse:
+        body = {"handle": handle, "agent": agent, "active": active}
+        return self.call("POST", "/v1/web-sessions/resume", json=body)
+
+    def end(self, handle: str) -> TestResponse:
+        return self.call("DELETE", "/v1/web-sessions/current", json={"handle": handle})
+
+    def sign_in(self, username: str, password: str, *, agent: str = CHROME) -> str:
+        """The handle that the browser's cookie then holds."""
+        code = self.begin(username, password, agent=agent).get_json()["code"]
+        handle: str = self.exchange(code, agent=agent).get_json()["handle"]
+        return handle
+
+
+@pytest.fixture
+def web_app(http: FlaskClient, settings: Settings) -> WebApp:
+    ensure_authority(settings)
+    return WebApp(http, settings)

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from backend.identity.authority_files import ensure_encryption_key
 from backend.settings import Settings
+from tests.api.conftest import WebApp
 from tests.conftest import PASSWORD, Person
 
 
@@ -110,3 +111,40 @@ def test_an_open_session_cannot_be_used_to_guess_the_password(expert: Person) ->
     change = {"current": "wrong password here", "new": "another long passphrase"}
     statuses = [expert.put("/v1/me/password", json=change).status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]
+
+
+def test_recovery_codes_are_counted_and_renewed(http: FlaskClient, expert: Person) -> None:
+    phone = Phone(expert)
+    assert expert.get("/v1/me").get_json()["recovery_codes_left"] == 10
+    assert _login(http, otp=phone.recovery_codes[0]) == (200, "")
+    assert expert.get("/v1/me").get_json()["recovery_codes_left"] == 9
+    wrong = {"password": PASSWORD, "code": phone.recovery_codes[0]}
+    assert expert.post("/v1/me/otp/recovery-codes", json=wrong).status_code == 401
+    proof = {"password": PASSWORD, "code": phone.recovery_codes[1]}
+    renewed = expert.post("/v1/me/otp/recovery-codes", json=proof).get_json()["recovery_codes"]
+    assert len(set(renewed) - set(phone.recovery_codes)) == 10
+    assert expert.get("/v1/me").get_json()["recovery_codes_left"] == 10
+    assert _login(http, otp=phone.recovery_codes[2]) == (401, "invalid-credentials")
+    assert _login(http, otp=renewed[0]) == (200, "")
+
+
+def test_without_a_second_factor_there_are_no_recovery_codes(expert: Person) -> None:
+    assert expert.get("/v1/me").get_json()["recovery_codes_left"] == 0
+    proof = {"password": PASSWORD, "code": "123456"}
+    assert expert.post("/v1/me/otp/recovery-codes", json=proof).status_code == 409
+
+
+def test_the_web_app_asks_for_the_code_too(web_app: WebApp, expert: Person) -> None:
+    phone = Phone(expert)
+    asked = web_app.begin("expert", PASSWORD)
+    assert (asked.status_code, asked.get_json()["code"]) == (401, "otp-required")
+    assert web_app.begin("expert", PASSWORD, otp="000000").status_code == 401
+    assert web_app.begin("expert", PASSWORD, otp=phone.code()).status_code == 201
+
+
+def test_an_administrator_sees_who_has_one(admin: Person, expert: Person) -> None:
+    Phone(expert)
+    assert {u["username"]: u["second_factor"] for u in admin.get("/v1/users").get_json()["items"]} == {
+        "admin": False,
+        "expert": True,
+    }

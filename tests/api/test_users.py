@@ -11,7 +11,7 @@ NEW = {"username": "ada", "password": PASSWORD, "role": "scientist"}
 def test_an_administrator_creates_reads_changes_and_removes_a_person(admin: Person, http: FlaskClient) -> None:
     made = admin.post("/v1/users", json=NEW)
     assert made.status_code == 201
-    assert set(made.get_json()) == {"id", "username", "role", "created_at", "disabled_at"}
+    assert set(made.get_json()) == {"id", "username", "role", "created_at", "disabled_at", "second_factor"}
     path = f"/v1/users/{made.get_json()['id']}"
     assert Person(http, "ada", PASSWORD).get("/v1/me").get_json()["role"] == "scientist"
     assert admin.patch(path, json={"role": "manager"}).get_json()["role"] == "manager"

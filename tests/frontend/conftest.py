@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -10,13 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from frontend import authenticator, session
+from frontend import authenticator, upstream
 from frontend.access import PAGES
-from frontend.sessions import SESSIONS
+from frontend.sessions import Visitor
 from frontend.settings import Settings
 from signet_client import Signet
 from tests.frontend.stub import PASSWORD, StubPlatform
 
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 MAIN = Path(authenticator.__file__).with_name("main.py")
 
 
@@ -25,18 +26,17 @@ class Browser:
 
     def __init__(self, stub: StubPlatform) -> None:
         self.stub = stub
-        self.handle: str | None = None
+        self.handle = ""
+        self.agent = AGENT
         self.tab = AppTest.from_file(str(MAIN), default_timeout=30)
         self.tab.context["timezone"] = "Europe/Berlin"
 
-    def signet(self) -> Signet:
-        return Signet("https://platform.test", transport=httpx.MockTransport(self.stub))
+    def visitor(self) -> Visitor:
+        return Visitor(self.handle, self.agent)
 
     def sign_in(self, role: str) -> None:
         """As if the form had been used and the page had come back with its cookie."""
-        signet = self.signet()
-        signet.login(role, PASSWORD)
-        self.handle = SESSIONS.exchange(SESSIONS.admit(signet.me(), signet))
+        self.handle = handle_for(role)
 
     def open(self, address: str, **query: str) -> AppTest:
         page = next(page for page in PAGES if page.address == address)
@@ -55,19 +55,32 @@ class Browser:
         return "\n".join(found)
 
 
-@pytest.fixture
-def stub() -> StubPlatform:
-    return StubPlatform()
+def code_for(role: str) -> str:
+    """What a good sign-in leads to."""
+    return upstream.platform().web_sessions.begin(role, PASSWORD, agent=AGENT)
+
+
+def handle_for(role: str) -> str:
+    """What the cookie of somebody who is signed in holds."""
+    begun = upstream.platform().web_sessions.exchange(code_for(role), agent=AGENT)
+    assert begun
+    return begun["handle"]
 
 
 @pytest.fixture
-def browser(stub: StubPlatform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Browser]:
+def stub(monkeypatch: pytest.MonkeyPatch) -> StubPlatform:
+    """The platform that the web app finds."""
+    made = StubPlatform()
+    signet = Signet("https://platform.test", transport=httpx.MockTransport(made))
+    monkeypatch.setattr(upstream, "platform", lambda: signet)
+    return made
+
+
+@pytest.fixture
+def browser(stub: StubPlatform, monkeypatch: pytest.MonkeyPatch) -> Browser:
     made = Browser(stub)
-    for module in (authenticator, session):
-        monkeypatch.setattr(module, "browser_handle", lambda: made.handle)
-    monkeypatch.setattr(authenticator, "platform", made.signet)
-    yield made
-    SESSIONS.end(made.handle)
+    monkeypatch.setattr(authenticator, "browser", made.visitor)
+    return made
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,6 +114,22 @@ PLOTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+SIGNED_IN_AT: list[dict[str, Any]] = [
+    {
+        "id": "s-now", "browser": "Firefox on Linux", "address": "192.0.2.7", "created_at": WHEN, "seen_at": WHEN,
+        "ends_at": WHEN, "is_web": True, "is_current": True,
+    },
+    {
+        "id": "s-phone", "browser": "Chrome on Android", "address": "198.51.100.9", "created_at": WHEN, "seen_at": WHEN,
+        "ends_at": WHEN, "is_web": True, "is_current": False,
+    },
+    {
+        "id": "s-job", "browser": "", "address": "", "created_at": WHEN, "seen_at": None, "ends_at": WHEN, "is_web": False,
+        "is_current": False,
+    },
+]  # fmt: skip
+
+
 def version(number: str, aliases: list[str], **more: Any) -> dict[str, Any]:
     made = {"model": "titanic", "version": number, "aliases": aliases, "task": "binary", "algorithm": "xgboost"}
     origin = {"digest": "cd" * 32, "dataset_id": "d-1", "job_id": "j-1", "run_id": "r", "created_by": "expert"}
@@ -133,7 +150,7 @@ def problem(status: int, code: str, detail: str, **more: Any) -> httpx.Response:
 
 @dataclass
 class StubPlatform:
-    """What the platform holds, and what it was asked; `refusals` answers a method and path in its own way."""
+    """What the platform holds, and what it was asked (`web`: in calls for web sessions); `refusals` answers a method and path in its own way."""
 
     datasets: list[dict[str, Any]] = field(default_factory=lambda: [TITANIC])
     models: list[dict[str, Any]] = field(
@@ -153,15 +170,23 @@ class StubPlatform:
     bodies: list[Any] = field(default_factory=list)
     refusals: dict[tuple[str, str], httpx.Response] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    handles: dict[str, str] = field(default_factory=dict)
+    web: list[tuple[str, Any]] = field(default_factory=list)
+    signed_in_at: list[dict[str, Any]] = field(default_factory=lambda: [dict(each) for each in SIGNED_IN_AT])
     is_down: bool = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.is_down:
             raise httpx.ConnectError("connection refused")
         method, path = request.method, request.url.path
-        self.calls.append((method, path))
         body = request.read()
-        self.bodies.append(json.loads(body) if body.startswith((b"{", b"[")) else body)
+        given = json.loads(body) if body.startswith((b"{", b"[")) else body
+        if path.startswith("/v1/web-sessions"):
+            self.web.append((f"{method} {path}", given))
+        else:
+            self.calls.append((method, path))
+            self.bodies.append(given)
         if refusal := self.refusals.get((method, path)):
             return refusal
         for route, answer in PEOPLE_ROUTES.items():
@@ -179,9 +204,50 @@ class StubPlatform:
         given = self.bodies[-1]
         if given["username"] not in PERMISSIONS or given["password"] != PASSWORD:
             return problem(401, "invalid-credentials", "Unknown user or wrong password.")
-        token = f"token-{len(self.sessions)}"
-        self.sessions[token] = given["username"]
+        token = self.token(given["username"])
         return httpx.Response(200, json={"access_token": token, "refresh_token": None, "expires_in": 900})
+
+    def token(self, role: str) -> str:
+        token = f"token-{secrets.token_hex(4)}"
+        self.sessions[token] = role
+        return token
+
+    def begin_web(self, request: httpx.Request) -> httpx.Response:
+        given = self.web[-1][1]
+        if given["username"] not in PERMISSIONS or given["password"] != PASSWORD:
+            return problem(401, "invalid-credentials", "Unknown user or wrong password.")
+        code = f"code-{secrets.token_hex(4)}"
+        self.codes[code] = given["username"]
+        return httpx.Response(201, json={"code": code})
+
+    def exchange_web(self, request: httpx.Request) -> httpx.Response:
+        role = self.codes.pop(self.web[-1][1]["code"], None)
+        if role is None:
+            return problem(401, "invalid-credentials", "The sign-in took too long.")
+        handle = f"handle-{secrets.token_hex(4)}"
+        self.handles[handle] = role
+        return httpx.Response(200, json={"handle": handle, "max_age": 43200})
+
+    def resume_web(self, request: httpx.Request) -> httpx.Response:
+        role = self.handles.get(self.web[-1][1]["handle"])
+        if role is None:
+            return problem(404, "not-found", "There is no such session.")
+        person = {"id": "u", "username": role, "role": role, "permissions": PERMISSIONS[role]}
+        found = {"session_id": "s-now", "access_token": self.token(role), "expires_in": 900, "person": person}
+        return httpx.Response(200, json=found)
+
+    def end_web(self, request: httpx.Request) -> httpx.Response:
+        role = self.handles.pop(self.web[-1][1]["handle"], None)
+        self.sessions = {token: each for token, each in self.sessions.items() if each != role}
+        return httpx.Response(204)
+
+    def end_one(self, request: httpx.Request, session_id: str) -> httpx.Response:
+        self.signed_in_at = [each for each in self.signed_in_at if each["id"] != session_id]
+        return httpx.Response(204)
+
+    def end_others(self, request: httpx.Request) -> httpx.Response:
+        self.signed_in_at = [each for each in self.signed_in_at if each["is_current"]]
+        return httpx.Response(204)
 
     def me(self, request: httpx.Request) -> httpx.Response:
         role = self.role(request)
@@ -261,6 +327,15 @@ ALGORITHMS = [{"name": "xgboost", "title": "XGBoost", "tasks": ["binary"], "hype
 ROUTES: dict[str, Callable[..., httpx.Response]] = {
     "POST /login": StubPlatform.login,
     "POST /logout": StubPlatform.logout,
+    "POST /v1/web-sessions": StubPlatform.begin_web,
+    "POST /v1/web-sessions/exchange": StubPlatform.exchange_web,
+    "POST /v1/web-sessions/resume": StubPlatform.resume_web,
+    "DELETE /v1/web-sessions/current": StubPlatform.end_web,
+    "GET /v1/me/sessions": _answer(lambda stub: {"items": stub.signed_in_at}),
+    "DELETE /v1/me/sessions": StubPlatform.end_others,
+    "DELETE /v1/me/sessions/([^/]+)": StubPlatform.end_one,
+    "GET /v1/users/([^/]+)/sessions": lambda stub, *_: httpx.Response(200, json={"items": stub.signed_in_at}),
+    "DELETE /v1/users/([^/]+)/sessions": lambda *_: httpx.Response(204),
     "GET /v1/me": StubPlatform.me,
     "GET /v1/datasets": _answer(lambda stub: {"items": stub.datasets}),
     "POST /v1/datasets": StubPlatform.create_dataset,

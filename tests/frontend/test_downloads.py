@@ -14,9 +14,8 @@ from starlette.middleware import Middleware
 from frontend import downloads
 from frontend.cookie import NAME
 from frontend.guard import Guard, Headers
-from frontend.sessions import SESSIONS
 from frontend.settings import Settings
-from signet_client import Signet
+from tests.frontend.conftest import AGENT, handle_for
 from tests.frontend.stub import PASSWORD, StubPlatform, problem
 from tests.frontend.stub_people import KEY_FILE
 from tests.frontend.test_addresses import FOREIGN, ORIGIN, OURS, InProcess
@@ -25,20 +24,17 @@ ADDRESSES = ["/ui/downloads/key-file", "/ui/downloads/audit", "/ui/downloads/ca"
 
 
 @pytest.fixture
-def web() -> Iterator[httpx.Client]:
+def web(stub: StubPlatform) -> Iterator[httpx.Client]:
     app = Starlette(routes=downloads.ROUTES, middleware=[Middleware(Headers), Middleware(Guard)])
     with start_blocking_portal() as portal, httpx.Client(transport=InProcess(app, portal), base_url=ORIGIN) as client:
         yield client
 
 
 @pytest.fixture
-def as_manager(web: httpx.Client, stub: StubPlatform) -> Iterator[httpx.Client]:
-    signet = Signet("https://platform.test", transport=httpx.MockTransport(stub))
-    signet.login("manager", PASSWORD)
-    handle = SESSIONS.exchange(SESSIONS.admit(signet.me(), signet))
-    web.cookies.set(NAME, str(handle))
-    yield web
-    SESSIONS.end(handle)
+def as_manager(web: httpx.Client, stub: StubPlatform) -> httpx.Client:
+    web.cookies.set(NAME, handle_for("manager"))
+    web.headers["User-Agent"] = AGENT
+    return web
 
 
 def test_a_key_file_is_fetched_once(as_manager: httpx.Client) -> None:

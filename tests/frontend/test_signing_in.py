@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend.pki.authority import Authority
+from backend.pki.certifying import pem
+from backend.pki.keystore import private_pem, write_private
 from frontend import authenticator, upstream
-from frontend.sessions import SESSIONS
+from frontend.sessions import Visitor
 from frontend.settings import Settings
-from signet_client import Signet
-from tests.frontend.conftest import MAIN, Browser
+from signet_client import Signet, Unreachable
+from tests.certifying import new_key
+from tests.frontend.conftest import AGENT, MAIN, Browser
 from tests.frontend.stub import PASSWORD, StubPlatform, problem
 
 
@@ -49,11 +56,12 @@ def test_a_good_password_leads_to_a_code_and_nobody_is_signed_in_before_the_cook
     tab = use_form(browser.tab.run(), " scientist ", PASSWORD)
     ((address, body),) = posted
     assert address == "/ui/session"
-    assert "handle" not in tab.session_state
+    assert "mark" not in tab.session_state
     assert tab.session_state.get("authentication_status") is None
     assert "sign_in_password" not in tab.session_state
-    browser.handle = SESSIONS.exchange(body["code"])
-    assert SESSIONS.exchange(body["code"]) is None
+    begun = upstream.platform().web_sessions.exchange(body["code"], agent=browser.agent)
+    assert begun
+    browser.handle = begun["handle"]
     browser.tab = AppTest.from_file(str(MAIN), default_timeout=30)
     assert browser.open("home").title[0].value == "Home"
     assert browser.tab.session_state["roles"] == ["scientist"]
@@ -77,14 +85,14 @@ def test_an_empty_form_asks_nobody(browser: Browser, stub: StubPlatform) -> None
 def test_a_second_factor_is_asked_for_when_the_platform_wants_it(
     browser: Browser, stub: StubPlatform, posted: list[tuple[str, dict[str, str]]]
 ) -> None:
-    stub.refusals["POST", "/login"] = problem(401, "otp-required", "A code is needed.")
+    stub.refusals["POST", "/v1/web-sessions"] = problem(401, "otp-required", "A code is needed.")
     tab = use_form(browser.tab.run(), "scientist", PASSWORD)
     assert tab.text_input(key="sign_in_password").value == PASSWORD
     stub.refusals.clear()
     tab.text_input(key="sign_in_otp").set_value("123456")
     tab.button(key="sign_in_button").click().run()
     assert posted
-    assert next(body for body in stub.bodies if b"otp" in str(body).encode())["otp"] == "123456"
+    assert [body["otp"] for _, body in stub.web if "otp" in body] == ["123456"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,7 @@ def test_a_second_factor_is_asked_for_when_the_platform_wants_it(
     ],
 )
 def test_what_the_platform_says_is_shown(browser: Browser, stub: StubPlatform, refusal: object, text: str) -> None:
-    stub.refusals["POST", "/login"] = refusal  # type: ignore[assignment]
+    stub.refusals["POST", "/v1/web-sessions"] = refusal  # type: ignore[assignment]
     tab = use_form(browser.tab.run(), "scientist", PASSWORD)
     assert text in tab.error[0].value
 
@@ -107,7 +115,7 @@ def test_a_session_that_the_platform_ended_leads_to_the_form(browser: Browser, s
     tab = browser.tab.run()
     assert "session ended" in tab.info[0].value
     assert tab.text_input(key="sign_in_username").label == "Username"
-    assert SESSIONS.find(browser.handle) is None
+    assert browser.handle not in stub.handles
     assert not [key for key in tab.session_state if "token" in str(key)]
 
 
@@ -118,15 +126,14 @@ def test_a_dead_cookie_leads_to_the_form(browser: Browser) -> None:
     assert not tab.title
 
 
-def test_a_connection_under_another_cookie_sees_nothing(browser: Browser) -> None:
+def test_a_connection_under_another_cookie_sees_nothing(browser: Browser, stub: StubPlatform) -> None:
     browser.sign_in("scientist")
     browser.open("jobs")
-    victim, browser.handle = browser.handle, None
+    victim, browser.handle = browser.handle, ""
     tab = browser.tab.run()
     assert not tab.title
-    assert "handle" not in tab.session_state
-    assert SESSIONS.find(victim) is not None
-    SESSIONS.end(victim)
+    assert "mark" not in tab.session_state
+    assert victim in stub.handles
 
 
 def test_signing_out_ends_the_session_here_and_at_the_platform(
@@ -135,14 +142,13 @@ def test_signing_out_ends_the_session_here_and_at_the_platform(
     browser.sign_in("scientist")
     tab = browser.open("home")
     tab.button(key="sign_out").click().run()
-    assert ("POST", "/logout") in stub.calls
+    assert not stub.handles
     assert not stub.sessions
     assert posted == [("/ui/session/end", {})]
-    assert SESSIONS.find(browser.handle) is None
     assert not tab.run().title
 
 
-def test_the_platform_is_told_from_which_address_the_browser_comes(
+def test_the_platform_is_told_from_which_address_and_with_what_the_person_comes(
     browser: Browser, stub: StubPlatform, posted: list[tuple[str, dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[httpx.Headers] = []
@@ -151,24 +157,41 @@ def test_the_platform_is_told_from_which_address_the_browser_comes(
         asked.append(request.headers)
         return stub(request)
 
-    monkeypatch.setattr(authenticator, "browser_headers", lambda _: {"Signet-Browser-Address": "192.0.2.1"})
-    monkeypatch.setattr(
-        authenticator, "platform", lambda: Signet("https://platform.test", transport=httpx.MockTransport(answer))
-    )
+    signet = Signet("https://platform.test", transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(upstream, "platform", lambda: signet)
+    monkeypatch.setattr(authenticator, "browser", lambda: Visitor("", AGENT, "192.0.2.1"))
     use_form(browser.tab.run(), "scientist", PASSWORD)
     assert posted
     assert {headers.get("Signet-Browser-Address") for headers in asked} == {"192.0.2.1"}
+    assert stub.web[-1][1]["agent"] == AGENT
 
 
-def test_an_address_is_stated_only_with_what_makes_it_believed(
-    ui_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upstream, "load_settings", lambda: ui_settings)
-    assert upstream.browser_headers("192.0.2.1") == {}
-    ui_settings.web_app_token.parent.mkdir()
-    ui_settings.web_app_token.write_text("secret\n")
-    assert upstream.browser_headers(None) == {}
-    assert upstream.browser_headers("192.0.2.1") == {
-        "Signet-Browser-Address": "192.0.2.1",
-        "Signet-Web-App-Token": "secret",
-    }
+class TestUpstream:
+    @pytest.fixture
+    def certs(self, ui_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(upstream, "load_settings", lambda: ui_settings)
+        monkeypatch.setattr(upstream, "_made", None)
+        ui_settings.ca.parent.mkdir()
+        return ui_settings.ca.parent
+
+    def test_without_certificates_the_platform_is_still_starting(self, certs: Path) -> None:
+        with pytest.raises(Unreachable, match="still starting"):
+            upstream.platform()
+
+    def test_a_renewed_certificate_is_presented_from_the_next_call_on(self, certs: Path) -> None:
+        authority = Authority.create(now=datetime.now(UTC))
+        (certs / "ca.pem").write_bytes(pem(authority.root))
+
+        def renew() -> None:
+            key = new_key()
+            made = authority.issue_web_app_certificate(key.public_key(), trust_domain="x", now=datetime.now(UTC))
+            write_private(certs / "web-app.pem", private_pem(key) + pem(made))
+
+        renew()
+        first = upstream.platform()
+        assert upstream.platform() is first
+        renew()
+        assert upstream.platform() is not first
+
+    def test_an_address_that_is_not_known_is_not_stated(self) -> None:
+        assert upstream.browser_headers(None) == {}

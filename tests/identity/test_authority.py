@@ -21,7 +21,7 @@ from backend.identity.authority import ensure_authority, ensure_secret, ensure_s
 from backend.identity.server_certificate import server_hosts
 from backend.settings import REPOSITORY, Settings
 
-SECRETS = {"key-encryption-key", "server.key", "root.key", "subscribers-ca.key", "server-ca.key"}
+SECRETS = {"key-encryption-key", "server.key", "web-app.pem", "root.key", "subscribers-ca.key", "server-ca.key"}
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ def certificates(authority: Authority) -> dict[str, x509.Certificate]:
         "subscriber": authority.issue_subscriber_certificate(
             key, subscriber=uuid4(), trust_domain="x.test", now=NOW, published_at="http://pki.example.org/pki"
         ),
+        "web-app": authority.issue_web_app_certificate(key, trust_domain="x.test", now=NOW),
     }
 
 

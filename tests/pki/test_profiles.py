@@ -26,6 +26,7 @@ EXPECTED = {
     "server-ca": ("root", True, 0, {"key_cert_sign", "crl_sign"}, [ExtendedKeyUsageOID.SERVER_AUTH], 1095),
     "server": ("server-ca", False, None, {"digital_signature"}, [ExtendedKeyUsageOID.SERVER_AUTH], 365),
     "subscriber": ("subscribers-ca", False, None, {"digital_signature"}, [ExtendedKeyUsageOID.CLIENT_AUTH], 30),
+    "web-app": ("subscribers-ca", False, None, {"digital_signature"}, [ExtendedKeyUsageOID.CLIENT_AUTH], 90),
 }
 
 
@@ -43,6 +44,9 @@ def certificates(authority: Authority) -> dict[str, x509.Certificate]:
             trust_domain="signet.example",
             now=NOW,
             published_at=PUBLISHED_AT,
+        ),
+        "web-app": authority.issue_web_app_certificate(
+            new_key("web-app").public_key(), trust_domain="signet.example", now=NOW
         ),
     }
 
