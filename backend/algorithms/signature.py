@@ -144,7 +144,11 @@ def _value_schema(column: Column) -> dict[str, Any]:
         "number": {"type": "number"},
         "boolean": {"type": "boolean"},
         "category": {"type": "string", **_known(column)},
-        "datetime": {"type": "string", "description": "Date or time as ISO 8601; UTC where it names no zone"},
+        "datetime": {
+            "type": "string",
+            "description": "Date or time as ISO 8601; UTC where it names no zone",
+            "anyOf": [{"format": "date"}, {"format": "date-time"}],
+        },
     }
     schema = schemas[column.kind]
     return {**schema, "type": [schema["type"], "null"]} if column.missing else schema

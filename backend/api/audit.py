@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response, stream_with_context
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from backend.api.routing import Answer, Endpoints, Query
+from backend.api.routing import MOST, Answer, Endpoints, Moment, Query
 from backend.audit import reading
 from backend.audit.events import Event, Outcome
 from backend.audit.journal import settle
@@ -27,11 +27,13 @@ class AuditQuery(Query):
     )
     target: str | None = Field(None, description="Such as `user:ada` or `certificate:<serial number>`")
     outcome: Outcome | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = Field(None, description="This moment itself not included")
-    before: int | None = Field(None, ge=1, description="Only events before this position: where the last answer ended")
+    since: Moment | None = None
+    until: Moment | None = Field(None, description="This moment itself not included")
+    before: int | None = Field(
+        None, ge=1, le=MOST, description="Only events before this position: where the last answer ended"
+    )
     limit: int | None = Field(
-        None, ge=1, description=f"{_USUAL} where absent, {_MOST} at most; as CSV, everything where absent"
+        None, ge=1, le=MOST, description=f"{_USUAL} where absent, {_MOST} at most; as CSV, everything where absent"
     )
     format: Literal["json", "csv"] = "json"
 
@@ -72,13 +74,13 @@ _VERDICT = {
 
 
 class KnownHead(Query):
-    position: int | None = Field(None, ge=1, description="A head that was noted earlier: its position")
+    position: int | None = Field(None, ge=1, le=MOST, description="A head that was noted earlier: its position")
     hash: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="... and its hash, which the event must still have"
     )
 
 
-@endpoints.get("/v1/audit", access=Permission.READ_AUDIT, answer=EventList)
+@endpoints.get("/v1/audit", access=Permission.READ_AUDIT, answer=EventList, exports={"text/csv": {"type": "string"}})
 def list_audit_events(query: AuditQuery) -> object:
     """Who did what, when, to what, with what outcome; the newest first. `format=csv` exports it."""
     settle()

@@ -9,6 +9,7 @@ from backend.api.enrolment import LONGEST_REQUEST, IssuedAnswer
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints, Query
 from backend.database import now
+from backend.errors import Conflict, Gone, TooManyRequests
 from backend.identity import certificates
 from backend.identity.certificates import CertificateState
 from backend.identity.issuing import Issued, issue_certificate, renewable_from
@@ -111,6 +112,7 @@ def create_certificate(
     access=Permission.MANAGE_SUBSCRIBERS,
     answers=_FILE,
     media_type=_PKCS12,
+    refuses=(Gone,),
 )
 def read_key_file(token: str, actor: Principal) -> Response:
     """The PKCS#12 file of a key made here, once and only for who asked for it. 410 the second time.
@@ -126,6 +128,7 @@ def read_key_file(token: str, actor: Principal) -> Response:
     access=Permission.MANAGE_SUBSCRIBERS,
     answers=_FILE,
     media_type=_PKCS12,
+    refuses=(Gone, TooManyRequests),
 )
 def prove_and_read_key_file(token: str, actor: Principal, body: PasswordProof, platform: Platform) -> Response:
     """The same, whenever one signed in, for who gives their password again. A wrong one is answered as at `POST /login`."""
@@ -152,7 +155,10 @@ def read_certificate(serial_number: str) -> dict[str, object]:
 
 
 @endpoints.post(
-    "/v1/certificates/{serial_number}/revoke", access=Permission.MANAGE_SUBSCRIBERS, answer=CertificateAnswer
+    "/v1/certificates/{serial_number}/revoke",
+    access=Permission.MANAGE_SUBSCRIBERS,
+    answer=CertificateAnswer,
+    refuses=(Conflict,),
 )
 def revoke(serial_number: str, actor: Principal, body: Revoking, platform: Platform) -> dict[str, object]:
     """Take a certificate back for good. It is refused from the next request on, open connections included."""

@@ -7,6 +7,7 @@ from pydantic import Field
 from backend.api.access import Allow
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
+from backend.errors import Conflict, InvalidEnrolment
 from backend.identity import enrolment
 from backend.identity.issuing import Issued, renew_certificate
 from backend.identity.principal import Principal
@@ -35,13 +36,15 @@ class IssuedAnswer(Answer):
     not_after: datetime
 
 
-@endpoints.post("/v1/enrol", access=Allow.PUBLIC, answer=IssuedAnswer, status=201)
+@endpoints.post("/v1/enrol", access=Allow.PUBLIC, answer=IssuedAnswer, status=201, refuses=(InvalidEnrolment,))
 def enrol(body: Enrolling, platform: Platform) -> Issued:
     """Exchange a one-time token and a signing request for a certificate. 401 for a token that is used or too old."""
     return enrolment.enrol(platform.settings, body.token, body.csr.encode())
 
 
-@endpoints.post("/v1/certificates/renew", access=Allow.CERTIFICATE, answer=IssuedAnswer, status=201)
+@endpoints.post(
+    "/v1/certificates/renew", access=Allow.CERTIFICATE, answer=IssuedAnswer, status=201, refuses=(Conflict,)
+)
 def renew(actor: Principal, body: Renewing, platform: Platform) -> Issued:
     """Renew the certificate with which this call is made, in the last third of its life and for a new key.
 

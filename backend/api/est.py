@@ -10,7 +10,7 @@ from backend.api.access import Allow
 from backend.api.enrolment import LONGEST_REQUEST
 from backend.api.platform import Platform
 from backend.api.routing import Endpoints
-from backend.errors import InvalidEnrolment, Malformed, TooLarge
+from backend.errors import Conflict, InvalidEnrolment, Malformed, TooLarge
 from backend.identity import enrolment
 from backend.identity.issuing import renew_certificate
 from backend.identity.principal import Principal
@@ -31,14 +31,16 @@ def read_est_authorities(platform: Platform) -> Response:
     return _answered(subscribers_chain(platform.settings))
 
 
-@endpoints.post("/.well-known/est/simpleenroll", access=Allow.PUBLIC, **_REQUEST, **_ANSWER)
+@endpoints.post(
+    "/.well-known/est/simpleenroll", access=Allow.PUBLIC, refuses=(InvalidEnrolment,), **_REQUEST, **_ANSWER
+)
 def enrol_by_est(payload: bytes, platform: Platform) -> Response:
     """A certificate for a signing request (PKCS#10 in base64); the enrolment token is the password of HTTP Basic."""
     issued = enrolment.enrol(platform.settings, _password(), _signing_request(payload))
     return _answered(without_chain(issued.certificate))
 
 
-@endpoints.post("/.well-known/est/simplereenroll", access=Allow.CERTIFICATE, **_REQUEST, **_ANSWER)
+@endpoints.post("/.well-known/est/simplereenroll", access=Allow.CERTIFICATE, refuses=(Conflict,), **_REQUEST, **_ANSWER)
 def renew_by_est(actor: Principal, payload: bytes, platform: Platform) -> Response:
     """Renew the certificate with which this call is made, in the last third of its life and for a new key."""
     caller = f"subscriber:{actor.id}"

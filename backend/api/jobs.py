@@ -7,8 +7,9 @@ from pydantic import Field
 
 from backend.algorithms.catalog import list_algorithms
 from backend.algorithms.signature import Unknown
-from backend.api.routing import Answer, Body, Endpoints, Query
+from backend.api.routing import MOST, Answer, Body, Endpoints, Query
 from backend.datasets.store import get_dataset
+from backend.errors import Conflict, NotFound
 from backend.identity.principal import Permission, Principal
 from backend.training import jobs
 from backend.training.tables import Job
@@ -69,7 +70,7 @@ class PlotList(Answer):
 class JobQuery(Query):
     model: str | None = None
     limit: int = Field(100, ge=1, le=1000)
-    offset: int = Field(0, ge=0)
+    offset: int = Field(0, ge=0, le=MOST)
 
 
 class AlgorithmAnswer(Answer):
@@ -90,7 +91,7 @@ def read_algorithms() -> dict[str, object]:
     return {"items": list_algorithms()}
 
 
-@endpoints.post("/v1/jobs", access=Permission.RUN_JOBS, answer=JobAnswer, status=202)
+@endpoints.post("/v1/jobs", access=Permission.RUN_JOBS, answer=JobAnswer, status=202, refuses=(NotFound,))
 def create_job(actor: Principal, body: NewJob) -> Job:
     """Train in the background. The answer means that the job is kept, whatever happens to the machine."""
     wish = body.model_dump(exclude={"dataset_id"})
@@ -115,7 +116,9 @@ def read_job_plots(job_id: str) -> dict[str, object]:
     return {"plots": jobs.get_plots(job_id)}
 
 
-@endpoints.post("/v1/jobs/{job_id}/cancel", access=Permission.RUN_JOBS, answer=JobAnswer, status=202)
+@endpoints.post(
+    "/v1/jobs/{job_id}/cancel", access=Permission.RUN_JOBS, answer=JobAnswer, status=202, refuses=(Conflict,)
+)
 def cancel_job(job_id: str) -> Job:
     """Stop the job within two seconds. 409 where it has ended already."""
     return jobs.cancel_job(job_id)

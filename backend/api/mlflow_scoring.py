@@ -35,7 +35,12 @@ def _error(_: Exception, response: Response) -> Response:
 
 
 _own: partial[dict[str, Any]] = partial(dict, shape=_error, failure=protocol.FAILURE_SCHEMA)
-_PROBE: dict[str, Any] = _own(access=Allow.PUBLIC, answers={"type": "null", "description": "An empty line"})
+_PROBE: dict[str, Any] = _own(
+    access=Allow.PUBLIC,
+    answers={"type": "string", "description": "An empty line"},
+    media_type="text/plain",
+    refuses=(NotFound,),
+)
 _SCORE: dict[str, Any] = _own(
     access=Permission.PREDICT,
     protocol="mlflow",
@@ -61,10 +66,10 @@ def read_mlflow_health(platform: Platform) -> Response:
     return _probe(platform)
 
 
-@endpoints.get("/version", **_own(access=Permission.PREDICT, answers={"type": "string"}))
+@endpoints.get("/version", **_own(access=Permission.PREDICT, answers={"type": "string"}, media_type="text/plain"))
 def read_mlflow_version() -> Response:
     """The version of MLflow whose protocol this is: bare text, as MLflow writes it."""
-    return Response(metadata.version("mlflow"), content_type="application/json")
+    return Response(metadata.version("mlflow"), content_type="text/plain; charset=utf-8")
 
 
 @endpoints.post("/invocations", **_SCORE)
@@ -82,7 +87,7 @@ def invoke(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
 def _probe(platform: Platform) -> Response:
     if not any(standing.served for standing in platform.shelf.standings()):
         raise NotFound("No model is served.")
-    return Response("\n", content_type="application/json")
+    return Response("\n", content_type="text/plain; charset=utf-8")
 
 
 def _score(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:

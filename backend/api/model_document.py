@@ -3,27 +3,33 @@
 from typing import Any
 
 from backend.algorithms.signature import Signature
+from backend.api import predict
+from backend.api.openapi import OF_BOTH, PROBLEM, SECURITY_SCHEMES, refusals
 
 
 def model_document(model: str, version: str, signature: Signature) -> dict[str, Any]:
     """OpenAPI 3.1 for `POST /v1/models/{model}/predict` with this version's own row."""
     row = {key: value for key, value in signature.row_schema().items() if key != "$schema"}
-    request = {"type": "object", "required": ["features"], "properties": {"features": _features(row, signature)}}
+    request = {
+        "type": "object",
+        "required": ["features"],
+        "additionalProperties": False,
+        "properties": {"features": _features(row, signature)},
+    }
+    endpoint = next(endpoint for endpoint in predict.endpoints.listed if "{model}" in endpoint.path)
     operation = {
         "operationId": "predict",
         "summary": f"Predict '{signature.target}'",
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
-        "responses": {"200": {"description": "The prediction", "content": _json(_answer(signature))}},
+        "responses": {"200": {"description": "The prediction", "content": _json(_answer(signature))}}
+        | refusals(endpoint),
     }
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Model {model}", "version": version},
-        "security": [{"person": []}],
+        "security": OF_BOTH,
         "paths": {f"/v1/models/{model}/predict": {"post": operation}},
-        "components": {
-            "schemas": {"Row": row},
-            "securitySchemes": {"person": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-        },
+        "components": {"schemas": {"Row": row, "Problem": PROBLEM}, "securitySchemes": SECURITY_SCHEMES},
     }
 
 
@@ -35,9 +41,13 @@ def _features(row: dict[str, Any], signature: Signature) -> dict[str, Any]:
         "minItems": len(signature.columns),
         "maxItems": len(signature.columns),
     }
+
+    def many(row: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "array", "minItems": 1, "items": row}
+
     return {
         "description": "One row, by name or in the order of the columns; or a list of such rows",
-        "anyOf": [by_name, in_order, {"type": "array", "items": {"anyOf": [by_name, in_order]}}],
+        "anyOf": [by_name, in_order, many(by_name), many(in_order)],
         "examples": [signature.example],
     }
 

@@ -79,6 +79,7 @@ def oauth_error(error: Exception, problem: Response) -> Response:
     accepts={_FORM: _REQUEST_SCHEMA},
     answers=TokenAnswer.model_json_schema(),
     shape=oauth_error,
+    statuses=(400, 401, 429),
 )
 def issue_token(actor: Principal, payload: bytes) -> Response:
     """A token for a subscriber, bound to the certificate with which this call is made. Errors are those of RFC 6749."""

@@ -40,6 +40,7 @@ _INFER: dict[str, Any] = _own(
     protocol="open-inference",
     accepts={"application/json": schemas.REQUEST, "application/octet-stream": schemas.BINARY},
     answers=schemas.ANSWER,
+    exports={"application/octet-stream": schemas.BINARY},
     # Official clients name no type, or the wrong one; where the JSON ends is said by a header of the protocol.
     reads_any_type=True,
 )

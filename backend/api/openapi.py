@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from backend.api.access import Allow
 from backend.api.docs_page import PAGE, STYLE
 from backend.api.routing import Endpoint, Endpoints
+from backend.api.statuses import refusing_statuses
 from backend.identity.principal import PREDICT_SCOPE, SUBSCRIBER_PERMISSIONS
 
 endpoints = Endpoints("Operation")
@@ -33,7 +34,7 @@ SECURITY_SCHEMES = {
 _OF_PEOPLE: list[dict[str, list[str]]] = [{"person": []}]
 _OF_SUBSCRIBERS: list[dict[str, list[str]]] = [{"certificate": []}]
 _OF_WEB_APP: list[dict[str, list[str]]] = [{"webApp": []}]
-_OF_BOTH = [*_OF_PEOPLE, *_OF_SUBSCRIBERS, {"bound": [PREDICT_SCOPE], "certificate": []}]
+OF_BOTH = [*_OF_PEOPLE, *_OF_SUBSCRIBERS, {"bound": [PREDICT_SCOPE], "certificate": []}]
 
 PROBLEM = {
     "type": "object",
@@ -124,7 +125,7 @@ def _security(endpoint: Endpoint) -> dict[str, Any]:
         return {"security": _OF_SUBSCRIBERS}
     if endpoint.access is Allow.WEB_APP:
         return {"security": _OF_WEB_APP}
-    return {"security": _OF_BOTH} if endpoint.access in SUBSCRIBER_PERMISSIONS else {}
+    return {"security": OF_BOTH} if endpoint.access in SUBSCRIBER_PERMISSIONS else {}
 
 
 def _content(endpoint: Endpoint) -> dict[str, Any]:
@@ -156,15 +157,22 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         success["content"] = {endpoint.media_type: {"schema": schema}}
     elif endpoint.answers:
         success["content"] = {endpoint.media_type: {"schema": endpoint.answers}}
+    if endpoint.exports:
+        more = {kind: {"schema": schema} for kind, schema in endpoint.exports.items()}
+        success["content"] = success.get("content", {}) | more
+    return {str(endpoint.status): success, **refusals(endpoint)}
+
+
+def refusals(endpoint: Endpoint) -> dict[str, Any]:
+    """What the endpoint answers where it does not do what was asked, by status."""
     failure: dict[str, Any] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     if endpoint.failure:
         failure = {"application/json": {"schema": endpoint.failure}}
     elif endpoint.shape is not None:
         failure = {"application/json": {"schema": {"type": "object", "description": endpoint.shape.__doc__}}}
-    return {
-        str(endpoint.status): success,
-        "default": {"description": "What went wrong", "content": failure},
-    }
+    told = {str(int(status)): status.phrase for status in refusing_statuses(endpoint)}
+    told["5XX"] = "A fault of the server, or not ready yet"
+    return {status: {"description": text, "content": failure} for status, text in told.items()}
 
 
 def _schemas(listed: list[Endpoint]) -> dict[str, Any]:

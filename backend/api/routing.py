@@ -5,24 +5,38 @@ variables of its path. Returning commits; raising rolls back.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.api.access import Access, authenticate
 from backend.api.admission import admit
 from backend.api.platform import Platform
 from backend.api.problem import Shape
 from backend.database import db
-from backend.errors import FieldProblem, InvalidFields, TooLarge, UnsupportedMediaType
+from backend.errors import FieldProblem, InvalidFields, Malformed, NotFound, SignetError, TooLarge, UnsupportedMediaType
 from backend.identity.principal import Permission
 from backend.protocols.content_encoding import inflate
 from backend.protocols.strict_json import parse_json, write_json
 
 View = Callable[..., Any]
+
+MOST = 2**53  # the largest number that a parameter may be: every JSON reader and every database holds it
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
+def _dated(value: object) -> object:
+    """A moment as it is written; not a bare number, which could be seconds or milliseconds since who knows when."""
+    if not isinstance(value, str) or not _DATED.match(value):
+        raise ValueError("a moment is written like 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_dated)]
 
 
 class Body(BaseModel):
@@ -69,6 +83,9 @@ class Endpoint:
     failure: dict[str, Any] = field(default_factory=dict)  # schema of its errors, where they have a shape of their own
     protocol: str = ""  # by which a prediction is asked for, where it is one
     reads_any_type: bool = False  # the body says what it is, whatever its media type
+    exports: dict[str, Any] = field(default_factory=dict)  # other media types of its answer, with their schemas
+    refuses: tuple[type[SignetError], ...] = ()  # kinds that do not follow from what it reads and whom it lets in
+    statuses: tuple[int, ...] = ()  # all that it refuses with, where another standard says which
 
     @property
     def name(self) -> str:
@@ -76,6 +93,8 @@ class Endpoint:
 
     def __call__(self, **variables: str) -> Response:
         """Authenticate, read, call, commit, answer."""
+        if any("\0" in value for value in variables.values()):
+            raise NotFound("There is nothing at this address.", cause="U+0000 in the path")
         actor = authenticate(self.access)
         if actor is not None:
             admit(actor, self.model_of(variables), predicts=self.predicts)
@@ -100,7 +119,7 @@ class Endpoint:
             "platform": _platform,
             "payload": read_payload,
             "body": lambda: _read_body(self.hints["body"]),
-            "query": lambda: _validated(self.hints["query"], request.args.to_dict()),
+            "query": lambda: _read_query(self.hints["query"]),
         }
         return {name: source() for name, source in sources.items() if name in self.hints}
 
@@ -182,6 +201,16 @@ def _read_body(model: type[BaseModel]) -> BaseModel:
     # Twice, because each sees what the other does not: duplicate keys and NaN here, the model's own rules there.
     parse_json(payload)
     return _validated(model, payload)
+
+
+def _read_query(model: type[BaseModel]) -> BaseModel:
+    """The parameters after `?`; one that is given twice would be two answers to one question."""
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Malformed(f"The parameter '{name[:80]}' is given twice.")
+        if "\0" in values[0]:
+            raise InvalidFields([FieldProblem(name[:80], "holds the character U+0000, which no text here may have")])
+    return _validated(model, request.args.to_dict())
 
 
 def _validated(model: type[BaseModel], value: object) -> BaseModel:

@@ -10,6 +10,7 @@ from backend.api.person_tokens import issue_tokens, verify_token
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
 from backend.database import db
+from backend.errors import InvalidCredentials, InvalidToken, TooManyRequests
 from backend.identity import sessions
 from backend.identity.backoff import network_of
 from backend.identity.principal import ROLES, Permission, Principal, Role
@@ -63,7 +64,7 @@ class Roles(Answer):
     items: list[RoleAnswer]
 
 
-@endpoints.post("/login", access=Allow.PUBLIC, answer=Tokens)
+@endpoints.post("/login", access=Allow.PUBLIC, answer=Tokens, refuses=(InvalidCredentials, TooManyRequests))
 def login(body: Credentials, platform: Platform) -> dict[str, object]:
     """Sign in with a password. 401 is the same for an unknown user and a wrong password.
 
@@ -76,7 +77,7 @@ def login(body: Credentials, platform: Platform) -> dict[str, object]:
     return issue_tokens(session, platform.settings)
 
 
-@endpoints.post("/refresh", access=Allow.PUBLIC, answer=Tokens)
+@endpoints.post("/refresh", access=Allow.PUBLIC, answer=Tokens, refuses=(InvalidToken,))
 def refresh(platform: Platform) -> dict[str, object]:
     """Exchange the refresh token (as Bearer) for new tokens. It works once; a second use ends the session."""
     claims = verify_token(bearer_token(), kind="refresh")
@@ -105,7 +106,7 @@ def facts_of(actor: Principal) -> dict[str, object]:
     return facts | {"second_factor": is_in_use(user), "recovery_codes_left": recovery_codes_left(user)}
 
 
-@endpoints.put("/v1/me/password", access=Allow.SIGNED_IN, status=204)
+@endpoints.put("/v1/me/password", access=Allow.SIGNED_IN, status=204, refuses=(TooManyRequests,))
 def change_my_password(actor: Principal, body: PasswordChange, platform: Platform) -> None:
     """Choose a new password (12 to 128 characters). Every session of the person ends, this one too."""
     user = get_user(actor.id)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
+from backend.errors import Conflict
 from backend.identity import subscribers
 from backend.identity.enrolment import EnrolmentToken, create_enrolment
 from backend.identity.principal import Permission, Principal
@@ -69,7 +70,9 @@ def list_subscribers() -> dict[str, object]:
     return {"items": subscribers.list_subscribers()}
 
 
-@endpoints.post("/v1/subscribers", access=Permission.MANAGE_SUBSCRIBERS, answer=SubscriberAnswer, status=201)
+@endpoints.post(
+    "/v1/subscribers", access=Permission.MANAGE_SUBSCRIBERS, answer=SubscriberAnswer, status=201, refuses=(Conflict,)
+)
 def create_subscriber(actor: Principal, body: NewSubscriber) -> Subscriber:
     """Admit a service. It has no certificate yet: make an enrolment, or issue one."""
     return subscribers.create_subscriber(actor=actor.name, **body.model_dump())
@@ -81,7 +84,12 @@ def read_subscriber(subscriber_id: str) -> Subscriber:
     return subscribers.get_subscriber(subscriber_id)
 
 
-@endpoints.patch("/v1/subscribers/{subscriber_id}", access=Permission.MANAGE_SUBSCRIBERS, answer=SubscriberAnswer)
+@endpoints.patch(
+    "/v1/subscribers/{subscriber_id}",
+    access=Permission.MANAGE_SUBSCRIBERS,
+    answer=SubscriberAnswer,
+    refuses=(Conflict,),
+)
 def change_subscriber(subscriber_id: str, actor: Principal, body: SubscriberChange) -> Subscriber:
     """Other terms, suspended or resumed: all from the next request on."""
     subscriber = subscribers.get_subscriber(subscriber_id)

@@ -7,6 +7,7 @@ from pydantic import Field
 from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
 from backend.database import db
+from backend.errors import Conflict
 from backend.identity import second_factor, users
 from backend.identity.principal import Permission, Principal, Role
 from backend.identity.tables import User
@@ -46,7 +47,7 @@ def list_users() -> dict[str, object]:
     return {"items": [_facts(user, with_factor) for user in users.list_users()]}
 
 
-@endpoints.post("/v1/users", access=Permission.MANAGE_USERS, answer=UserAnswer, status=201)
+@endpoints.post("/v1/users", access=Permission.MANAGE_USERS, answer=UserAnswer, status=201, refuses=(Conflict,))
 def create_user(body: NewUser, actor: Principal) -> dict[str, object]:
     """Admit a person."""
     return _facts(users.create_user(body.username, body.password, body.role, actor=actor.actor), frozenset())
@@ -58,7 +59,7 @@ def read_user(user_id: str) -> dict[str, object]:
     return _facts(users.get_user(user_id), second_factor.users_of_one())
 
 
-@endpoints.patch("/v1/users/{user_id}", access=Permission.MANAGE_USERS, answer=UserAnswer)
+@endpoints.patch("/v1/users/{user_id}", access=Permission.MANAGE_USERS, answer=UserAnswer, refuses=(Conflict,))
 def change_user(user_id: str, body: UserChange, actor: Principal, platform: Platform) -> dict[str, object]:
     """Another role, a new password, or let in no more. The last administrator stays one."""
     user = users.get_user(user_id)
@@ -72,7 +73,7 @@ def change_user(user_id: str, body: UserChange, actor: Principal, platform: Plat
     return _facts(user, second_factor.users_of_one())
 
 
-@endpoints.delete("/v1/users/{user_id}", access=Permission.MANAGE_USERS)
+@endpoints.delete("/v1/users/{user_id}", access=Permission.MANAGE_USERS, refuses=(Conflict,))
 def delete_user(user_id: str, actor: Principal) -> None:
     """Remove a person for good, signed out at once."""
     users.delete_user(users.get_user(user_id), actor=actor.actor)

@@ -11,15 +11,19 @@ from backend.errors import Malformed
 # A bare NaN where a number is expected; JSON has none, but every data tool writes it for "missing".
 _NAN = "NaN"
 _LONGEST_INTEGER = 400  # digits; float64 ends at 309, so what is longer is an attack on the conversion
+# The escape of the one character that databases cannot keep; not where the backslash itself is escaped.
+_NULL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(data: bytes) -> Any:
     """The value of a UTF-8 JSON text; Malformed says what is wrong.
 
-    Refused: duplicate keys, NaN and Infinity, numbers beyond float64, lone surrogates, another encoding, a byte order mark, and
+    Refused: duplicate keys, NaN and Infinity, numbers beyond float64, lone surrogates, U+0000, another encoding, a byte order mark, and
     nesting deeper than Python reads.
     """
+    if _NULL.search(data):
+        raise Malformed("The body holds the character U+0000, which no text here may have.")
     return _parse(data, _STRICT)
 
 

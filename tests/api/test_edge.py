@@ -1,5 +1,7 @@
 """What holds for every request: shapes of errors, headers, ids, limits."""
 
+import io
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -95,3 +97,41 @@ def test_the_api_is_described_for_people_and_programs(http: FlaskClient, expert:
     assert "/v1/me" in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "named"),
+    [
+        ("/v1/jobs?limit=1&limit=2", 400, "'limit' is given twice"),
+        ("/v1/jobs?model=%00", 422, "'model' holds the character U+0000"),
+        ("/v1/jobs?offset=10000000000000000001", 422, "offset"),
+        ("/v1/jobs/%00", 404, "nothing at this address"),
+        ("/v1/audit?before=10000000000000000001", 422, "before"),
+        ("/v1/audit?since=0.5", 422, "since"),
+        ("/v1/audit?since=2026-01-31T12:00:00", 422, "since"),
+    ],
+)
+def test_a_bad_parameter_is_refused_by_name(admin: Person, path: str, status: int, named: str) -> None:
+    answer = admin.get(path)
+    assert (answer.status_code, named in answer.get_json()["detail"]) == (status, True), answer.text
+
+
+def test_a_moment_is_taken_as_it_is_written(admin: Person) -> None:
+    for moment in ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.5%2B05:00"):
+        assert admin.get(f"/v1/audit?since={moment}").status_code == 200
+
+
+def test_a_dataset_has_a_name_that_every_database_keeps(expert: Person) -> None:
+    answer = expert.post("/v1/datasets", data={"name": "a\0b", "file": (io.BytesIO(b"a\n1\n"), "a.csv")})
+    assert (answer.status_code, "U+0000" in answer.get_json()["detail"]) == (400, True)
+
+
+def test_the_document_says_with_which_statuses_an_endpoint_refuses(http: FlaskClient) -> None:
+    paths = http.get("/openapi.json").get_json()["paths"]
+    assert list(paths["/health/live"]["get"]["responses"]) == ["200", "400", "5XX"]
+    assert list(paths["/v1/users"]["post"]["responses"]) == [
+        "201", "400", "401", "403", "408", "409", "413", "415", "422", "5XX",
+    ]  # fmt: skip
+    assert list(paths["/v2/models/{model}/infer"]["post"]["responses"]) == [
+        "200", "400", "401", "403", "404", "408", "413", "415", "429", "5XX",
+    ]  # fmt: skip

@@ -152,7 +152,7 @@ def test_probes(http: FlaskClient, expert: Person, registered: Registered) -> No
     registered.app.extensions["signet"].shelf.refresh()
     for path in ("/ping", "/health"):
         answer = http.get(path)
-        assert (answer.status_code, answer.data, answer.content_type) == (200, b"\n", "application/json")
+        assert (answer.status_code, answer.data, answer.content_type) == (200, b"\n", "text/plain; charset=utf-8")
     assert http.get("/version").status_code == 401
     assert expert.get("/version").text == "3.17.2"
 

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.environments import python_with
 from tests.e2e.running import Platform, running_platform
+
+__all__ = ["python_with"]
 
 
 @pytest.fixture(scope="session")

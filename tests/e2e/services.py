@@ -33,9 +33,9 @@ class Caller:
         return httpx.Client(base_url=platform.api_url, verify=self.context(), headers=headers, timeout=60)
 
 
-def person(platform: Platform) -> Caller:
-    """The first administrator, signed in a moment ago."""
-    token = platform.client().headers["Authorization"].removeprefix("Bearer ")
+def person(platform: Platform, username: str = "admin", password: str | None = None) -> Caller:
+    """Somebody who signed in a moment ago; the first administrator unless said otherwise."""
+    token = platform.client(username, password).headers["Authorization"].removeprefix("Bearer ")
     return Caller(_ca(platform), token=token)
 
 

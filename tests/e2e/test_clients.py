@@ -3,15 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.e2e.environments import PythonWith
 from tests.e2e.running import ROOT, Platform
 from tests.e2e.services import Caller, Service, person
 
@@ -22,28 +21,7 @@ FOREIGN = ROOT / "tests" / "e2e" / "foreign"
 TRITON, KSERVE, MLFLOW = "tritonclient[http]==2.73.0", "kserve==0.21.0", "mlflow-skinny==3.17.2"
 # What a client would read of this machine's settings, beside what it is told.
 _TRUST = ("CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-PythonWith = Callable[[str], Path]
 Call = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def python_with(tmp_path_factory: pytest.TempPathFactory) -> PythonWith:
-    """The Python of a new environment with that package; the same one for the same package."""
-
-    @cache
-    def make(requirement: str) -> Path:
-        python = tmp_path_factory.mktemp("environment") / "bin" / "python"
-        uv = [sys.executable, "-m", "uv", "--quiet"]
-        try:
-            subprocess.run([*uv, "venv", "--python", sys.executable, str(python.parents[1])], check=True, timeout=60)
-            subprocess.run([*uv, "pip", "install", "--python", str(python), requirement], check=True, timeout=240)
-        except (subprocess.SubprocessError, OSError) as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(f"left out: {requirement} cannot be installed here ({error})")
-        return python
-
-    return make
 
 
 @pytest.fixture(scope="module")

@@ -74,14 +74,18 @@ def test_values_keep_their_type(parse: Any) -> None:
     assert value[7] == "\U0001f600"
 
 
+# A body may hold U+0000 where it is a row, and is refused with it elsewhere.
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+
+
 @given(
     st.recursive(
         st.none()
         | st.booleans()
         | st.integers(-(2**63), 2**63)
         | st.floats(allow_nan=False, allow_infinity=False)
-        | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        | texts,
+        lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
         max_leaves=20,
     )
 )
@@ -120,3 +124,13 @@ def test_a_duplicate_at_the_end_of_a_huge_object_is_found_quickly() -> None:
     with pytest.raises(Malformed, match="'k99999' appears twice"):
         parse_rows(body)
     assert time.perf_counter() - begun < 5
+
+
+@pytest.mark.parametrize("text", [rb'"\u0000"', rb'{"a\u0000b": 1}', rb'["\\\u0000"]'])
+def test_the_character_that_databases_cannot_keep_is_refused(text: bytes) -> None:
+    with pytest.raises(Malformed, match=r"U\+0000"):
+        parse_json(text)
+
+
+def test_a_backslash_before_digits_is_no_escape() -> None:
+    assert parse_json(rb'"\\u0000"') == "\\u0000"
