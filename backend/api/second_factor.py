@@ -44,7 +44,9 @@ def confirm_second_factor(actor: Principal, body: Proof, platform: Platform) -> 
         return {"recovery_codes": second_factor.confirm(platform.settings, user, body.code)}
 
 
-@endpoints.post("/v1/me/otp/recovery-codes", access=Allow.SIGNED_IN, answer=RecoveryCodes, refuses=(Conflict, TooManyRequests))
+@endpoints.post(
+    "/v1/me/otp/recovery-codes", access=Allow.SIGNED_IN, answer=RecoveryCodes, refuses=(Conflict, TooManyRequests)
+)
 def renew_recovery_codes(actor: Principal, body: Proof, platform: Platform) -> dict[str, object]:
     """Ten new recovery codes; the earlier ones stop working. Needs the password and a code. 409 without a second factor."""
     user = get_user(actor.id)
