@@ -1,7 +1,6 @@
 """The composition of the platform's parts into one Flask app; it holds no rule of its own."""
 
 import atexit
-import logging
 
 from flask import Flask, Response, g, request
 from flask_talisman import Talisman
@@ -16,18 +15,18 @@ from backend.audit import journal
 from backend.database import db
 from backend.datasets.store import sweep
 from backend.listener.express import ExpressApp
+from backend.monitoring.access_log import AccessLog
 from backend.monitoring.clock import ClockWatch
 from backend.monitoring.exposition import Exposition
 from backend.monitoring.metrics import Metrics
 from backend.monitoring.minutes import Minutes
 from backend.monitoring.pulse import Pulse
 from backend.monitoring.state import State
+from backend.monitoring.telling import Teller
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
 from backend.storage import create_storage
-
-_log = logging.getLogger("signet.access")
 
 CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",
@@ -63,6 +62,8 @@ def start_app(settings: Settings) -> ExpressApp:
     platform.shelf.start()
     platform.pulse.start()
     atexit.register(platform.pulse.stop)
+    platform.teller.start()
+    atexit.register(platform.teller.stop)
     return with_express(app)
 
 
@@ -80,7 +81,8 @@ def _platform(app: Flask, settings: Settings) -> Platform:
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
     exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)
-    return Platform(settings, shelf, traffic, pulse, exposition)
+    teller = Teller([] if settings.access_log == "none" else [AccessLog(settings.log_format).write])
+    return Platform(settings, shelf, traffic, pulse, teller, exposition)
 
 
 def _begin() -> None:
@@ -90,18 +92,11 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    observing.end(response)
     journal.settle()
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
-    _log.info("%s %s %s [%s]", request.method, _shown_path(), response.status_code, g.get("request_id", ""))
+    observing.end(response)
     return response
-
-
-def _shown_path() -> str:
-    """The path as the log may hold it: what is a secret in it stays unsaid."""
-    rule = request.url_rule
-    return rule.rule if rule is not None and "token" in rule.arguments else request.path
 
 
 def _leave(_error: BaseException | None) -> None:

@@ -1,5 +1,6 @@
-"""One look for the logs of every process: UTC time, level, who says it, what."""
+"""One look for the logs of every process: UTC time, level, who says it, what; as text for people or as JSON for programs."""
 
+import json
 import logging
 import time
 from typing import Any
@@ -28,14 +29,36 @@ class OneLine(logging.Formatter):
         return "\n".join("  " + "".join(map(_printable, line)) for line in lines)
 
 
+class JsonLine(logging.Formatter):
+    """One object a line; the text of an exception is a member of it."""
+
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": f"{self.formatTime(record, TIME)}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
 def _printable(letter: str) -> str:
     return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
 
 
-def configure_logging() -> None:
+def formatter(form: str) -> logging.Formatter:
+    """For `text` or `json`."""
+    return JsonLine() if form == "json" else OneLine(FORMAT, TIME)
+
+
+def configure_logging(form: str = "text") -> None:
     """Log to standard error at INFO, libraries that talk much at WARNING; called once, by a process's root."""
     output = logging.StreamHandler()
-    output.setFormatter(OneLine(FORMAT, TIME))
+    output.setFormatter(formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[output], force=True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -28,11 +28,12 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors as framing
 from gunicorn.workers.gthread import ThreadWorker
 
+from backend.api.request_id import request_id_of
 from backend.errors import SignetError
 from backend.identity.authority import ensure_authority, ensure_server_certificate
 from backend.listener.tls import BoundedSocket, Deadlines, Listener
 from backend.listener.wsgi import misframed, problem_answer, with_peer, with_proxy
-from backend.logs import FORMAT, TIME, OneLine, configure_logging
+from backend.logs import configure_logging
 from backend.monitoring import process_files
 from backend.settings import Settings
 
@@ -60,7 +61,7 @@ def serve(
     settings: Settings, create_app: Callable[[Settings], WSGIApplication], deadlines: Deadlines | None = None
 ) -> None:
     """Serve the API until SIGTERM, which lets requests in flight end; the app is built in each worker process."""
-    configure_logging()
+    configure_logging(settings.log_format)
     ensure_authority(settings)
     process_files.share(settings)
     Server(settings, create_app, deadlines or Deadlines()).run()
@@ -170,13 +171,14 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         if isinstance(exc, ssl.SSLError):
             self.log.info("connection from %s refused: %s", peer, exc)
             return
+        identifier = request_id_of(None)
         status = next(status for kind, status in _REFUSALS.items() if isinstance(exc, kind))
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.log.error("unexpected error outside the app", exc_info=exc)
+            self.log.error("unexpected error outside the app [%s]", identifier, exc_info=exc)
         else:
-            self.log.info("request from %s refused: %s", peer, type(exc).__name__)
+            self.log.info("request from %s refused: %s [%s]", peer, type(exc).__name__, identifier)
         try:
-            client.sendall(problem_answer(status))
+            client.sendall(problem_answer(status, identifier))
         except OSError as error:
             self.log.debug("the refusal was not delivered: %s", error)
 
@@ -196,7 +198,7 @@ class OneLineLogger(glogging.Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         for output in self.error_log.handlers:
-            output.setFormatter(OneLine(FORMAT, TIME))
+            output.setFormatter(logging.getLogger().handlers[0].formatter)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         error = sys.exc_info()[1]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         8192, description="Memory that one training job may use, in megabytes"
     )
     server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Log lines as `text` for people or as `json` for programs that collect them"
+    )
+    access_log: Literal["all", "none"] = Field(
+        "all", description="Which requests the API's log tells of: `all` or `none`, where a proxy does it"
+    )
     traffic_days: Annotated[int, Field(ge=1, le=3660)] = Field(
         30, description="How long sums of predictions are kept, in days"
     )

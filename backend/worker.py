@@ -129,7 +129,7 @@ def make_worker(settings: Settings) -> Worker:
 
 def run(settings: Settings) -> None:
     """Work until told to end by SIGTERM or SIGINT."""
-    configure_logging()
+    configure_logging(settings.log_format)
     # It would tell of every request.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     worker = make_worker(settings)

@@ -3,7 +3,6 @@
 Whatever is out of the ordinary (a caller not seen a moment ago, a fault, a version chosen by name) is left to Flask, which begins anew.
 """
 
-import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -22,10 +21,10 @@ from backend.identity.allowances import DAY, MINUTE, Period
 from backend.identity.principal import Permission, Principal
 from backend.listener.express import Answer, Call
 from backend.listener.wsgi import CLIENT_CERTIFICATE, PROXIED
+from backend.monitoring.telling import Exchange
+from backend.monitoring.trace import trace_of
 from backend.protocols.open_inference import HEADER
 from backend.serving.models import ServedModel
-
-_log = logging.getLogger("signet.access")
 
 Head = Mapping[str, Any]
 
@@ -61,7 +60,7 @@ class Express:
     """Answers predictions from what this process holds in memory: callers, allowances, models."""
 
     def __init__(self, gate: Gate, platform: Platform) -> None:
-        self.gate, self.traffic = gate, platform.traffic
+        self.gate, self.traffic, self.teller = gate, platform.traffic, platform.teller
         self.max_rows = platform.settings.max_rows
         self._shelf = platform.shelf
         self._max_body = platform.settings.max_body_mb * 1024 * 1024
@@ -88,6 +87,7 @@ class _Protocol:
     """One way to ask: how it is counted, what answers, and whether the media type says anything."""
 
     name: str
+    route: str
     predict: Callable[[ServedModel, bytes, Head, int], _Predicted]
     takes_any_type: bool = False
 
@@ -164,25 +164,42 @@ class _Call:
         if not self.way.gate.allowances.spend_held(self.caller.id, _wishes(self.caller)):
             return None
         identifier = request_id_of(self.head.get("HTTP_X_REQUEST_ID"))
-        self._note(identifier, predicted.rows)
+        self._note(identifier, predicted)
         length = ("Content-Length", str(len(predicted.body)))
         return Answer([*predicted.kind, length, ("X-Request-Id", identifier), *_HEADERS], predicted.body)
 
-    def _note(self, identifier: str, rows: int) -> None:
+    def _note(self, identifier: str, predicted: _Predicted) -> None:
+        seconds, path = time.perf_counter() - self.began, self.head["PATH_INFO"]
         self.way.traffic.record(
             model=self.served.model,
             version=self.served.version,
             protocol=self.protocol.name,
             caller=self.caller,
-            rows=rows,
-            seconds=time.perf_counter() - self.began,
+            rows=predicted.rows,
+            seconds=seconds,
             status=200,
         )
-        _log.info("POST %s 200 [%s]", self.head["PATH_INFO"], identifier)
+        self.way.teller.tell(
+            Exchange(
+                at=time.time(),
+                seconds=seconds,
+                request_id=identifier,
+                trace=trace_of(self.head.get("HTTP_TRACEPARENT")),
+                method="POST",
+                route=path if path in _DEFAULT else self.protocol.route,
+                status=200,
+                caller=self.caller,
+                model=self.served.model,
+                version=self.served.version,
+                received=int(self.head["CONTENT_LENGTH"]),
+                sent=len(predicted.body),
+            )
+        )
 
 
-_NATIVE, _SCORE = _Protocol("native", _native), _Protocol("mlflow", _score)
-_INFER = _Protocol("open-inference", _infer, takes_any_type=True)
+_NATIVE = _Protocol("native", "/v1/models/{model}/predict", _native)
+_SCORE = _Protocol("mlflow", "/endpoints/{model}/invocations", _score)
+_INFER = _Protocol("open-inference", "/v2/models/{model}/infer", _infer, takes_any_type=True)
 _DEFAULT = {"/predict": _NATIVE, "/invocations": _SCORE}
 _NAMED = re.compile(
     r"/v1/models/(?P<native>[\w.-]+)/predict|/v2/models/(?P<infer>[\w.-]+)/infer|/endpoints/(?P<score>[\w.-]+)/invocations",

@@ -2,18 +2,21 @@
 
 import time
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
 from backend.api.platform import Platform
 from backend.api.refusals import caller_of
 from backend.api.routing import Endpoint
+from backend.monitoring.telling import Exchange
+from backend.monitoring.trace import Trace, trace_of
 
-_BEGAN, _SERVED = "signet.began", "signet.served"
+_BEGAN, _SERVED, _TRACE = "signet.began", "signet.served", "signet.trace"
 
 
 def begin() -> None:
     """A request begins."""
     request.environ[_BEGAN] = time.perf_counter()
+    request.environ[_TRACE] = trace_of(request.headers.get("traceparent"))
     _platform().traffic.enter()
 
 
@@ -22,27 +25,63 @@ def note_served(version: str, rows: int = 0) -> None:
     request.environ[_SERVED] = (version, rows)
 
 
+def trace() -> Trace:
+    """The place of this request in its trace."""
+    found: Trace = request.environ[_TRACE]
+    return found
+
+
 def end(response: Response) -> None:
-    """The answer is ready: a prediction is counted, one that was refused too."""
-    endpoint = current_app.view_functions.get(request.endpoint or "")
-    if not isinstance(endpoint, Endpoint) or not endpoint.predicts or _BEGAN not in request.environ:
+    """The answer is ready: it is told, and a prediction is counted; one that was refused too."""
+    if _BEGAN not in request.environ:
         return
-    version, rows = request.environ.get(_SERVED, (None, 0))
-    _platform().traffic.record(
-        model=endpoint.model_of(request.view_args or {}) or "",
-        version=version,
-        protocol=endpoint.protocol,
-        caller=caller_of(request.environ),
-        rows=rows,
-        seconds=time.perf_counter() - request.environ[_BEGAN],
-        status=response.status_code,
-    )
+    seconds = time.perf_counter() - request.environ[_BEGAN]
+    endpoint = current_app.view_functions.get(request.endpoint or "")
+    model = endpoint.model_of(request.view_args or {}) or "" if isinstance(endpoint, Endpoint) else ""
+    version, rows = request.environ.get(_SERVED, ("", 0))
+    if isinstance(endpoint, Endpoint) and endpoint.predicts:
+        _count(endpoint.protocol, response.status_code, seconds, model, version, rows)
+    _tell(response, seconds, model, version)
 
 
 def leave() -> None:
     """The request is over."""
     if _BEGAN in request.environ:
         _platform().traffic.leave()
+
+
+def _count(protocol: str, status: int, seconds: float, model: str, version: str, rows: int) -> None:
+    _platform().traffic.record(
+        model=model,
+        version=version or None,
+        protocol=protocol,
+        caller=caller_of(request.environ),
+        rows=rows,
+        seconds=seconds,
+        status=status,
+    )
+
+
+def _tell(response: Response, seconds: float, model: str, version: str) -> None:
+    # The rule and not the path: what stands in an address may be a secret.
+    rule = request.url_rule
+    sent = response.calculate_content_length() if not response.is_streamed else None
+    _platform().teller.tell(
+        Exchange(
+            at=time.time(),
+            seconds=seconds,
+            request_id=g.get("request_id", ""),
+            trace=trace(),
+            method=request.method,
+            route=rule.rule.replace("<", "{").replace(">", "}") if rule else "",
+            status=response.status_code,
+            caller=caller_of(request.environ),
+            model=model,
+            version=version,
+            received=-1 if request.content_length is None else request.content_length,
+            sent=-1 if sent is None else sent,
+        )
+    )
 
 
 def _platform() -> Platform:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from backend.monitoring.exposition import Exposition
 from backend.monitoring.pulse import Pulse
+from backend.monitoring.telling import Teller
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
@@ -17,4 +18,5 @@ class Platform:
     shelf: Shelf
     traffic: Traffic
     pulse: Pulse
+    teller: Teller
     exposition: Exposition

@@ -4,7 +4,6 @@ import io
 import ipaddress
 import json
 import socket
-import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -91,9 +90,9 @@ def _last_address(forwarded: str) -> str:
         return ""
 
 
-def problem_answer(status: HTTPStatus) -> bytes:
+def problem_answer(status: HTTPStatus, identifier: str) -> bytes:
     """A whole HTTP answer that holds a problem document (RFC 9457)."""
-    identifier, code = uuid.uuid4().hex, status.phrase.lower().replace(" ", "-")
+    code = status.phrase.lower().replace(" ", "-")
     detail = "The request cannot be read as HTTP." if status < 500 else "An unexpected error happened on the server."
     document = {
         "type": f"urn:signet:problem:{code}",

@@ -7,9 +7,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from backend.monitoring.access_log import as_json
+from backend.monitoring.telling import Exchange
 from backend.monitoring.traffic import Series, Sums, Traffic
 from tests.api.conftest import Registered, Subscribed
 from tests.conftest import Person
+from tests.monitoring.test_trace import ID, PARENT
 
 ROW = [1.0, 2.0, 3.0, "a", True]
 
@@ -84,3 +87,51 @@ def test_what_is_no_prediction_is_not_counted_as_one(http: FlaskClient, expert: 
         http.get(path)
     assert traffic.take() == {}
     assert traffic.in_flight == 0
+
+
+@pytest.fixture
+def told(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[Exchange]:
+    """What is told of each request."""
+    found: list[Exchange] = []
+    monkeypatch.setattr(app.extensions["signet"].teller, "tell", found.append)
+    return found
+
+
+def test_a_request_is_told_without_what_stood_in_it(
+    registered: Registered, expert: Person, told: list[Exchange]
+) -> None:
+    registered("bikes", "regression")
+    told.clear()
+    sent = {"traceparent": PARENT, "X-Request-Id": "mine"}
+    answer = expert.post("/v1/models/bikes/predict", json={"features": [["a secret"]]}, headers=sent)
+    (exchange,) = told
+    assert (exchange.status, exchange.route, exchange.request_id) == (422, "/v1/models/{model}/predict", "mine")
+    assert (f"{exchange.trace.trace_id:032x}", exchange.model, exchange.version) == (ID, "bikes", "1")
+    assert (exchange.received, exchange.sent) == (len(b'{"features": [["a secret"]]}'), len(answer.data))
+    assert exchange.caller is not None
+    assert exchange.caller.name == "expert"
+    assert "secret" not in as_json(exchange)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "route"),
+    [
+        ("GET", "/nothing/secret", 404, ""),
+        ("DELETE", "/login", 405, ""),
+        ("GET", "/v1/key-files/secret", 401, "/v1/key-files/{token}"),
+        ("GET", "/v1/me", 401, "/v1/me"),
+        ("POST", "/v1/enrol", 415, "/v1/enrol"),
+        ("GET", "/health/ready", 503, "/health/ready"),
+        ("POST", "/invocations", 401, "/invocations"),
+        ("POST", "/v2/models/secret/infer", 401, "/v2/models/{model}/infer"),
+        ("POST", "/oauth/token", 401, "/oauth/token"),
+    ],
+)
+def test_every_end_has_its_request_id(
+    http: FlaskClient, told: list[Exchange], method: str, path: str, status: int, route: str
+) -> None:
+    answer = http.open(path, method=method, headers={"X-Request-Id": "r.1"})
+    (exchange,) = told
+    assert (answer.status_code, exchange.status, exchange.route) == (status, status, route)
+    assert answer.headers["X-Request-Id"] == exchange.request_id == "r.1"
+    assert told[0].seconds > 0

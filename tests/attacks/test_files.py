@@ -34,7 +34,9 @@ from backend.identity.bound_tokens import verify_bound_token
 from backend.identity.tables import Session
 from backend.listener.wsgi import PROXIED
 from backend.monitoring import state
+from backend.monitoring.access_log import as_json, as_text
 from backend.monitoring.clock import ClockWatch
+from backend.monitoring.telling import Exchange
 from backend.settings import REPOSITORY, Settings
 from tests.api.conftest import LET_IN, Registered, Subscribed
 from tests.certifying import signing_request
@@ -270,6 +272,8 @@ def test_secrets_in_logs(
 ) -> None:
     """65. What opens something is nowhere in the log, not even at its most talkative; nor in the answer to a fault."""
     caplog.set_level(logging.DEBUG)
+    told: list[Exchange] = []
+    app.extensions["signet"].teller.tell = told.append
     caller = subscribed("billing", models=["iris"])
     enrolment = manager.post(f"/v1/subscribers/{caller.id}/enrolment").get_json()["token"]
     made = manager.post(f"/v1/subscribers/{caller.id}/certificates", json={"generate": True}).get_json()
@@ -288,8 +292,8 @@ def test_secrets_in_logs(
     assert broken.status_code == 500
     secrets = [PASSWORD, enrolment, made["password"], link, bound, *map(str, manager.tokens.values()), "PRIVATE KEY"]
     secrets = [each for each in secrets if len(each) > 6]
-    said = caplog.text
-    assert "unexpected error" in said
+    said = caplog.text + "".join(form(each) for form in (as_text, as_json) for each in told)
+    assert (len(told) > 5, "unexpected error" in said) == (True, True)
     assert not [each for each in secrets if each in said or each in broken.text]
     assert "sign_in_failures" in said
     assert "sign_in_failures" not in broken.text

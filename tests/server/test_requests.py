@@ -41,6 +41,7 @@ def test_what_never_reaches_the_app_is_answered_as_a_problem(server: Running, se
     document = json.loads(body)
     assert document["status"] == status
     assert document["request_id"].encode() in head
+    eventually(lambda: f"[{document['request_id']}]" in server.log.read_text())
     assert b"nonsense" not in answer
     assert b"secret" not in answer
 
