@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import update
 
+from backend.api.enrolment import LONGEST_REQUEST
 from backend.database import db
 from backend.identity import issuing
 from backend.identity.certificates import fingerprint_of
@@ -265,6 +266,7 @@ BAD_REQUESTS = {
     "nested without end": lambda: _as_pem(b"\x30\x80" * 4000),
     "a length beyond all memory": lambda: _as_pem(b"\x30\x84\xff\xff\xff\xff" + b"\0" * 100),
     "no PEM": lambda: b"\x30\x03\x02\x01\x00" * 10,
+    "longer than any": lambda: signing_request() + b" " * LONGEST_REQUEST,
 }
 
 
@@ -283,9 +285,23 @@ def test_bad_request(api: Running, service: Service, request_of: str) -> None:
             headers={"Content-Type": "application/pkcs10"},
             auth=("", token),
         )
-        assert est.status_code in {400, 422}
+        assert est.status_code in {400, 413, 422}
         good = client.post("/v1/enrol", json={"token": token, "csr": signing_request().decode()})
         assert good.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "text", [b"!" * 100, b"\xff\xfe" * 50, "-----BEGIN é-----".encode(), b"", b"QQ", b" " * 100_000]
+)
+def test_what_is_no_base64(api: Running, service: Service, text: bytes) -> None:
+    """28. Over EST a request is DER in base64: what is neither is refused, and the token stays good."""
+    token = _token(api, service)
+    with api.client() as client:
+        enrol = {"headers": {"Content-Type": "application/pkcs10"}, "auth": ("", token)}
+        refused = client.post("/.well-known/est/simpleenroll", content=text, **enrol)
+        assert refused.status_code in {400, 413}, refused.text
+        der = base64.b64encode(base64.b64decode(b"".join(signing_request().splitlines()[1:-1])))
+        assert client.post("/.well-known/est/simpleenroll", content=der, **enrol).status_code == 200
 
 
 def test_key_of_another_subscriber(api: Running, service: Service) -> None:

@@ -245,6 +245,14 @@ def test_another_content_type(http: FlaskClient, kind: str) -> None:
     assert answer.status_code == 415
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_content_type_of_a_prediction(expert: Person, registered: Registered, kind: str) -> None:
+    """40. Predictions too: a row that a page of another site sends is never read."""
+    registered("bugs", "multiclass")
+    answer = expert.post(PATH, data=json.dumps({"features": EXAMPLE}), content_type=kind)
+    assert answer.status_code == 415
+
+
 def test_a_body_where_none_belongs(api: Running) -> None:
     """40. A body of a GET is not read as the next request."""
     with _connected(api) as connection:

@@ -196,6 +196,14 @@ def test_scope_that_was_narrowed_later(shipping: Subscribed, manager: Person) ->
     assert [shipping.predict(model, token=token).status_code for model in ("rentals", "iris")] == [403, LET_IN]
 
 
+def test_scope_that_the_token_left_out(shipping: Subscribed) -> None:
+    """16. A token made for one model, handed to a part that needs no more, opens no other model of its owner."""
+    token = shipping.token(scope="predict:iris")
+    answer = shipping.predict("rentals", token=token)
+    assert (answer.status_code, 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]) == (403, True)
+    assert shipping.predict("iris", token=token).status_code == LET_IN
+
+
 def test_scope_that_the_token_gave_itself(service: Kind, billing: Subscribed) -> None:
     """16. A scope in a properly signed token widens nothing: it is what the token leaves of the subscriber's rights."""
     wide = service.signed(scope="predict predict:rentals manage:subscribers")
