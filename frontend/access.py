@@ -110,7 +110,7 @@ PAGES: tuple[Page, ...] = (
         "Account",
         "account",
         ":material/account_circle:",
-        "Your password and your second factor.",
+        "Your password, your second factor, and where you are signed in.",
         None,
         account.show,
     ),

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from frontend import session
 from frontend.access import PAGES, Page
-from frontend.components import once, states
+from frontend.components import farewell, once, states
 from frontend.sessions import SignedIn
 from signet_client import SignetError
 
@@ -49,6 +49,7 @@ def account(entry: SignedIn) -> None:
         st.markdown(f"**{states.plain(entry.person['username'])}** · {entry.person['role']}")
         if st.button("Sign out", key="sign_out", icon=":material/logout:", width="stretch"):
             session.sign_out()
+        farewell.listen()
 
 
 def resumed() -> SignedIn | None:

@@ -1,4 +1,5 @@
-// Sends one request to our own server and loads the page anew, so that the next connection carries the new cookie.
+// Sends one request to our own server and loads the page anew, so that the next connection carries the new cookie. The other tabs of the
+// browser are told: they hold the same cookie.
 const sent = new Set()
 
 export default function ({ data, parentElement }) {
@@ -13,7 +14,10 @@ export default function ({ data, parentElement }) {
     body: JSON.stringify(data.body),
   })
     .then(async (answer) => {
-      if (answer.ok) location.reload()
+      if (answer.ok) {
+        new BroadcastChannel("signet-session").postMessage(data.address)
+        location.reload()
+      }
       else text.textContent = (await answer.json()).detail
     })
     .catch(() => { text.textContent = "The connection was lost. Load the page again." })

@@ -1,4 +1,4 @@
-"""Account: who one is, one's password and one's second factor."""
+"""Account: who one is, one's password, one's second factor, and where one is signed in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 from frontend import session
 from frontend.components import states, vocabulary
 from frontend.components.proof import refusal
-from frontend.views import second_factor
+from frontend.views import my_sessions, second_factor
 from signet_client.types import Person
 
 SHORTEST, LONGEST = 12, 128
@@ -27,6 +27,9 @@ def show() -> None:
         st.subheader("Second factor", anchor=False)
         with states.shown_errors("factor"):
             second_factor.show(person)
+    st.subheader("Where you are signed in", anchor=False)
+    with states.shown_errors("sessions"):
+        my_sessions.show()
 
 
 def _person(person: Person) -> None:

@@ -1,4 +1,4 @@
-"""One user: role, password, second factor; disabled, enabled, removed."""
+"""One user: role, password, second factor, sessions; disabled, enabled, removed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 import streamlit as st
 
 from frontend import session
-from frontend.components import links, once, states, times, vocabulary
+from frontend.components import links, once, signed_in_at, states, times, vocabulary, words
 from frontend.components.confirm import confirm
 from frontend.components.passwords import new_password, show_password
 from signet_client.types import Role, User
@@ -28,6 +28,9 @@ def show(user_id: str) -> None:
     with st.container(horizontal=True):
         _actions(found)
     links.link("audit", "What they did", icon=":material/receipt_long:", actor=found["username"])
+    st.subheader("Where they are signed in", anchor=False)
+    with states.shown_errors("sessions"):
+        _sessions(found)
 
 
 def _name(found: User) -> str:
@@ -63,10 +66,7 @@ def _change_role(found: User, role: Role) -> None:
 def _actions(found: User) -> None:
     if st.button("New password", key="new_password", icon=":material/password:"):
         _new_password(found)
-    # Where the API does not tell whether there is one, it is offered: taking none away does no harm.
-    if found.get("second_factor", True) and st.button(
-        "Reset second factor", key="reset_otp", icon=":material/lock_reset:"
-    ):
+    if found.get("second_factor") and st.button("Reset second factor", key="reset_otp", icon=":material/lock_reset:"):
         _reset_otp(found)
     if found["disabled_at"]:
         if st.button("Enable", key="enable", type="primary", icon=":material/person_check:"):
@@ -100,6 +100,29 @@ def _reset_otp(found: User) -> None:
         verb="Reset",
         done=f"The second factor of {found['username']} was reset.",
         typed=found["username"],
+    )
+
+
+def _sessions(found: User) -> None:
+    with states.loading(120):
+        sessions = session.api().users.sessions(found["id"])
+    if not sessions:
+        st.caption("Nowhere at this moment.")
+        return
+    signed_in_at.listed(sessions, key="sessions")
+    if st.button("Sign out everywhere", key="end_sessions", icon=":material/logout:"):
+        _end_sessions(found, len(sessions))
+
+
+def _end_sessions(found: User, count: int) -> None:
+    yours = " This is you: you are signed out here too." if found["id"] == session.signed_in().person["id"] else ""
+    confirm(
+        "Sign this user out everywhere?",
+        f"{_name(found)} is signed out at once in **{words.count(count, 'place')}**; what was not saved there is lost. They can sign in "
+        f"again with the same password.{yours}",
+        lambda: session.api().users.end_sessions(found["id"]),
+        verb="Sign out everywhere",
+        done=f"{found['username']} is signed out everywhere.",
     )
 
 

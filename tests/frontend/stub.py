@@ -143,6 +143,10 @@ def job(job_id: str, state: str, **more: Any) -> dict[str, Any]:
     return {**asked, **rest, **ends, "created_by": "expert", "created_at": WHEN, **more}
 
 
+def person(role: str) -> dict[str, Any]:
+    return {"id": "u", "username": role, "role": role, "permissions": PERMISSIONS[role]}
+
+
 def problem(status: int, code: str, detail: str, **more: Any) -> httpx.Response:
     body = {"status": status, "code": code, "detail": detail, "error": detail, **more}
     return httpx.Response(status, json=body, headers={"X-Request-Id": "req-42"})
@@ -232,8 +236,7 @@ class StubPlatform:
         role = self.handles.get(self.web[-1][1]["handle"])
         if role is None:
             return problem(404, "not-found", "There is no such session.")
-        person = {"id": "u", "username": role, "role": role, "permissions": PERMISSIONS[role]}
-        found = {"session_id": "s-now", "access_token": self.token(role), "expires_in": 900, "person": person}
+        found = {"session_id": "s-now", "access_token": self.token(role), "expires_in": 900, "person": person(role)}
         return httpx.Response(200, json=found)
 
     def end_web(self, request: httpx.Request) -> httpx.Response:
@@ -253,7 +256,12 @@ class StubPlatform:
         role = self.role(request)
         if role is None:
             return problem(401, "invalid-token", "The session has ended.")
-        return httpx.Response(200, json={"id": "u", "username": role, "role": role, "permissions": PERMISSIONS[role]})
+        factor = {"second_factor": self.people.has_otp, "recovery_codes_left": self.people.recovery_codes}
+        return httpx.Response(200, json=person(role) | factor)
+
+    def me_without_factor(self, role: str) -> httpx.Response:
+        """What the platform says of a person in whose account it changes at this moment."""
+        return httpx.Response(200, json=person(role) | {"second_factor": False, "recovery_codes_left": 0})
 
     def logout(self, request: httpx.Request) -> httpx.Response:
         self.sessions.pop(request.headers.get("Authorization", "").removeprefix("Bearer "), None)

@@ -39,7 +39,15 @@ def certificate(serial: str, state: str, days: float, **more: Any) -> dict[str, 
 
 
 def user(user_id: str, username: str, role: str, **more: Any) -> dict[str, Any]:
-    return {"id": user_id, "username": username, "role": role, "created_at": WHEN, "disabled_at": None, **more}
+    return {
+        "id": user_id,
+        "username": username,
+        "role": role,
+        "created_at": WHEN,
+        "disabled_at": None,
+        "second_factor": True,
+        **more,
+    }
 
 
 def event(position: int, name: str, **more: Any) -> dict[str, Any]:
@@ -75,6 +83,7 @@ class People:
         default_factory=lambda: {"events": 2, "ok": True, "head": {"position": 2, "hash": "1" * 64}}
     )
     has_otp: bool = False
+    recovery_codes: int = 10
     told: list[dict[str, Any]] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
 
@@ -190,6 +199,13 @@ def confirm_otp(people: People, body: Any) -> httpx.Response:
     return _ok({"recovery_codes": ["AAAA-BBBB", "CCCC-DDDD"]})
 
 
+def renew_recovery_codes(people: People, body: Any) -> httpx.Response:
+    if body["code"] != "123456":
+        return _refused(401, "invalid-credentials", "The code is wrong.")
+    people.recovery_codes = 10
+    return _ok({"recovery_codes": ["EEEE-FFFF", "GGGG-HHHH"]})
+
+
 def remove_otp(people: People, body: Any) -> httpx.Response:
     if body["code"] != "123456":
         return _refused(401, "invalid-credentials", "The code is wrong.")
@@ -244,4 +260,5 @@ PEOPLE_ROUTES: dict[str, Callable[..., httpx.Response]] = {
     "POST /v1/me/otp": begin_otp,
     "POST /v1/me/otp/confirm": confirm_otp,
     "DELETE /v1/me/otp": remove_otp,
+    "POST /v1/me/otp/recovery-codes": renew_recovery_codes,
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import segno
 from streamlit.testing.v1 import AppTest
 
+from frontend.views import second_factor
 from tests.frontend.conftest import Browser
-from tests.frontend.stub import PASSWORD, StubPlatform
+from tests.frontend.stub import PASSWORD, StubPlatform, problem
 from tests.frontend.stub_people import event
 from tests.frontend.test_pages import agree
 from tests.frontend.test_people_pages import codes, fill, press, sent
@@ -49,6 +51,7 @@ def test_the_last_administrator_stays_in_the_words_of_the_platform(as_role: As, 
 
 ACTS = [
     ("u-1", "reset_otp", "ada", ("DELETE", "/v1/users/u-1/otp"), "signs in with the password alone"),
+    ("u-1", "end_sessions", "", ("DELETE", "/v1/users/u-1/sessions"), "signed out at once in **3 places**"),
     ("u-2", "enable", "", ("PATCH", "/v1/users/u-2"), "can sign in again"),
     ("u-2", "delete_user", "eve", ("DELETE", "/v1/users/u-2"), "removed for good"),
 ]
@@ -174,6 +177,8 @@ def test_a_second_factor_from_the_secret_to_the_recovery_codes(as_role: As, stub
     tab = browser.open("account")
     tab.button(key="begin_otp").click().run()
     assert "JBSWY3DPEHPK3PXP" in codes(tab)
+    (picture,) = tab.get("image")
+    assert picture.proto.imgs[0].url.startswith("data:image/svg+xml;base64,")
     tab.text_input(key="confirm_password").set_value(PASSWORD)
     tab.text_input(key="confirm_code").set_value("000000")
     tab.button(key="confirm_otp").click().run()
@@ -186,13 +191,91 @@ def test_a_second_factor_from_the_secret_to_the_recovery_codes(as_role: As, stub
     assert "JBSWY3DPEHPK3PXP" not in repr(tab.session_state)
 
 
-def test_a_second_factor_is_removed_with_password_and_code(as_role: As, stub: StubPlatform) -> None:
+def test_the_picture_of_a_secret_is_read_as_the_same() -> None:
+    drawn = second_factor.qr_code("otpauth://totp/Signet:ann?secret=JBSWY3DPEHPK3PXP&issuer=Signet")
+    expected = segno.make_qr("otpauth://totp/Signet:ann?secret=JBSWY3DPEHPK3PXP&issuer=Signet", error="m")
+    assert drawn.startswith("<svg")
+    assert 'fill="#fff"' in drawn
+    assert f'width="{(expected.symbol_size(border=3)[0]) * 6}"' in drawn
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_second_factor_that_began_elsewhere_is_said_so(as_role: As, stub: StubPlatform) -> None:
+    tab = as_role("expert").open("account")
     stub.people.has_otp = True
-    browser = as_role("expert")
-    tab = browser.open("account")
+    stub.refusals["GET", "/v1/me"] = stub.me_without_factor("expert")
     tab.button(key="begin_otp").click().run()
     assert "Remove it first" in tab.info[0].value
+
+
+def test_a_second_factor_is_removed_with_password_and_code(as_role: As, stub: StubPlatform) -> None:
+    stub.people.has_otp = True
+    tab = as_role("expert").open("account")
+    assert "begin_otp" not in [button.key for button in tab.button]
     tab.text_input(key="remove_password").set_value(PASSWORD)
     tab.text_input(key="remove_code").set_value("123456")
     tab.button(key="remove_otp").click().run()
     assert not stub.people.has_otp
+
+
+def test_few_recovery_codes_are_warned_of_and_made_anew(as_role: As, stub: StubPlatform) -> None:
+    stub.people.has_otp = True
+    stub.people.recovery_codes = 10
+    browser = as_role("expert")
+    tab = browser.open("account")
+    assert "10 recovery codes left" in browser.words()
+    assert not tab.warning
+    stub.people.recovery_codes = 1
+    assert "1 recovery code left. Make new ones" in browser.open("account").warning[0].value
+    tab.text_input(key="renew_password").set_value(PASSWORD)
+    tab.text_input(key="renew_code").set_value("000000")
+    tab.button(key="renew_codes").click().run()
+    assert "password or the code is wrong" in tab.error[0].value
+    tab.text_input(key="renew_code").set_value("123456")
+    tab.button(key="renew_codes").click().run()
+    assert "EEEE-FFFF" in codes(tab)
+    tab.run()
+    assert "EEEE-FFFF" not in codes(tab)
+
+
+def test_a_person_sees_where_they_are_signed_in_and_ends_what_they_do_not_know(as_role: As, stub: StubPlatform) -> None:
+    browser = as_role("expert")
+    tab = browser.open("account")
+    words = browser.words()
+    assert "Firefox on Linux" in words
+    assert "198\\.51\\.100\\.9" in words
+    assert "This machine, or not known" in words
+    assert "end_s-now" not in [button.key for button in tab.button]
+    tab.button(key="end_s-phone").click().run()
+    assert "Chrome on Android** from 198" in browser.words()
+    agree(tab, "end_s-phone")
+    assert [each["id"] for each in stub.signed_in_at] == ["s-now", "s-job"]
+    tab.button(key="end_others").click().run()
+    assert "1 other place" in browser.words()
+    agree(tab, "end_others")
+    assert [each["id"] for each in stub.signed_in_at] == ["s-now"]
+    browser.open("account")
+    assert "end_others" not in [button.key for button in tab.button]
+
+
+def test_a_session_that_is_over_meanwhile_is_what_was_wanted(as_role: As, stub: StubPlatform) -> None:
+    tab = as_role("expert").open("account")
+    stub.refusals["DELETE", "/v1/me/sessions/s-phone"] = problem(404, "not-found", "There is no such session.")
+    agree(tab, "end_s-phone")
+    assert not tab.error
+    assert tab.title[0].value == "Account"
+
+
+def test_sessions_that_cannot_be_read_leave_the_rest_of_the_account(as_role: As, stub: StubPlatform) -> None:
+    stub.refusals["GET", "/v1/me/sessions"] = problem(503, "not-ready", "Not now.")
+    tab = as_role("expert").open("account")
+    assert "Not now" in tab.error[0].value
+    assert tab.text_input(key="password_now").label == "Present password"
+
+
+def test_a_user_who_is_signed_in_nowhere(as_role: As, stub: StubPlatform) -> None:
+    stub.signed_in_at.clear()
+    browser = as_role("admin")
+    tab = browser.open("users", id="u-1")
+    assert "Nowhere at this moment" in browser.words()
+    assert "end_sessions" not in [button.key for button in tab.button]
