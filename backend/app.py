@@ -76,7 +76,7 @@ def _platform(app: Flask, settings: Settings) -> Platform:
     shelf = Shelf(settings, app.app_context)
     traffic = Traffic(shelf.knows)
     metrics, clock = Metrics(traffic), ClockWatch()
-    shelf.on_swap = metrics.count_swap
+    shelf.on_swap = lambda swap: metrics.count_swap(swap.model, swap.result)
     with app.app_context():
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     training_memory_mb: Annotated[int, Field(ge=512)] = Field(
         8192, description="Memory that one training job may use, in megabytes"
     )
+    model_memory_mb: Annotated[int, Field(ge=1)] = Field(
+        1024, description="Models that a process keeps in memory, by the size of their files, in megabytes"
+    )
+    model_files_mb: Annotated[int, Field(ge=1)] = Field(
+        10240, description="Files of models that are kept on this machine once fetched, in megabytes"
+    )
     server_threads: Annotated[int, Field(ge=2, le=256)] = Field(16, description="Requests that the API answers at once")
     log_format: Literal["text", "json"] = Field(
         "text", description="Log lines as `text` for people or as `json` for programs that collect them"

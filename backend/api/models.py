@@ -44,10 +44,21 @@ class VersionAnswer(Answer):
     created_at: datetime
 
 
+class StandingAnswer(Answer):
+    named: str = Field(description="The version that the alias names")
+    served: str | None = Field(
+        description="The version that answers; none while it is not in memory, and then it is loaded when it is asked for"
+    )
+    problem: str | None = Field(description="Why the named version does not answer")
+
+
 class ModelAnswer(Answer):
     name: str
     aliases: dict[str, str] = Field(description="Alias to version")
     versions: list[VersionAnswer] = Field(description="The newest first")
+    serving: dict[str, StandingAnswer] | None = Field(
+        description="How each alias stands in the process that answers this; not told to subscribers"
+    )
 
 
 class ModelList(Answer):
@@ -69,16 +80,19 @@ def list_models(actor: Principal, platform: Platform) -> dict[str, object]:
     """All models with their versions and aliases; a subscriber is told of those that it may use."""
     models = [model for model in catalog.list_models(platform.settings) if actor.is_admitted_to(model.name)]
     if actor.kind == "person":
-        return {"items": models}
+        return {"items": [_with_standings(model, platform) for model in models]}
     return {
-        "items": [{**asdict(model), "versions": [_outside(version) for version in model.versions]} for model in models]
+        "items": [
+            {**asdict(model), "versions": [_outside(version) for version in model.versions], "serving": None}
+            for model in models
+        ]
     }
 
 
 @endpoints.get("/v1/models/{model}", access=Permission.READ_MODELS, answer=ModelAnswer)
 def read_model(model: str, platform: Platform) -> object:
     """One model."""
-    return catalog.get_model(platform.settings, model)
+    return _with_standings(catalog.get_model(platform.settings, model), platform)
 
 
 @endpoints.get("/v1/models/{model}/versions/{version}", access=Permission.READ_MODELS, answer=VersionAnswer)
@@ -115,6 +129,11 @@ def read_model_openapi(model: str, query: VersionQuery, platform: Platform) -> R
     return Response(
         current_app.json.dumps(model_document(model, served.version, signature)), content_type="application/json"
     )
+
+
+def _with_standings(model: catalog.Model, platform: Platform) -> dict[str, Any]:
+    standings = {s.alias: asdict(s) for s in platform.shelf.standings() if s.model == model.name}
+    return {**asdict(model), "serving": standings}
 
 
 def _outside(version: catalog.Version) -> dict[str, Any]:

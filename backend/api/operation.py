@@ -1,6 +1,7 @@
 """Is the platform alive, and is it ready."""
 
 from flask import Response, request
+from pydantic import Field
 from sqlalchemy import text
 
 from backend.api.access import Allow
@@ -12,9 +13,15 @@ from backend.identity.principal import Permission
 
 endpoints = Endpoints("Operation")
 
+_BEHIND = "Aliases that are not answered by the version that they name: {}."
+
 
 class Health(Answer):
     status: str
+
+
+class Readiness(Health):
+    detail: str | None = Field(None, description="What is not as it should be, although predictions are answered")
 
 
 @endpoints.get("/health/live", access=Allow.PUBLIC, answer=Health)
@@ -23,16 +30,20 @@ def read_live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@endpoints.get("/health/ready", access=Allow.PUBLIC, answer=Health)
-def read_ready(platform: Platform) -> dict[str, str]:
-    """The process can serve: its database answers and the known models were loaded once. 503 otherwise."""
+@endpoints.get("/health/ready", access=Allow.PUBLIC, answer=Readiness)
+def read_ready(platform: Platform) -> dict[str, str | None]:
+    """The process can serve: its database answers and the known models were loaded once. 503 otherwise.
+
+    `detail` counts aliases that are not answered by the version that they name; `GET /v1/models` says which and why.
+    """
     try:
         db.session.execute(text("SELECT 1"))
     except Exception as error:
         raise NotReady("The database does not answer.", cause=str(error)) from error
     if not platform.shelf.is_ready:
         raise NotReady("The models are being loaded.")
-    return {"status": "ready"}
+    behind = sum(standing.problem is not None for standing in platform.shelf.standings())
+    return {"status": "ready", "detail": _BEHIND.format(behind) if behind else None}
 
 
 @endpoints.get("/metrics", access=Permission.READ_METRICS, answers={"type": "string"}, media_type="text/plain")

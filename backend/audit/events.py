@@ -56,6 +56,7 @@ class Event(StrEnum):
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - the name of an act
     MODEL_PROMOTED = "model.promoted"
     MODEL_ALIAS_REMOVED = "model.alias_removed"
+    MODEL_SWAP_FAILED = "model.swap_failed"
     MODEL_RENAMED = "model.renamed"
     MODEL_DELETED = "model.deleted"
     DATASET_DELETED = "dataset.deleted"

@@ -30,7 +30,7 @@ def load_model(context: Context, model: str, alias: str, version: int | None) ->
     """The version, or the one that the alias names: verified and loaded just as the API does it."""
     with closing(MlflowRest(context.settings)) as mlflow:
         number = version or _number(_aliases(context.settings, mlflow), model, alias)
-        return Loader(context.settings, mlflow, lambda: transaction(context), capacity=1).load(model, number)
+        return Loader(context.settings, mlflow, lambda: transaction(context)).load(model, number)
 
 
 def read_rows(parquet: Path, signature: Signature) -> Iterator[list[Row]]:

@@ -105,6 +105,11 @@ def get_recorded(model: str, version: str | int) -> ModelVersion:
     return row
 
 
+def list_digests() -> set[str]:
+    """The digests of all recorded versions."""
+    return set(db.session.scalars(select(ModelVersion.digest)))
+
+
 def set_alias(settings: Settings, model: str, alias: str, version: str, actor: str) -> None:
     """Promote or roll back: the alias names that version from now on; NotReady while MLflow is away."""
     verify_alias(alias)

@@ -27,5 +27,13 @@ def write_known_aliases(settings: Settings, aliases: Aliases) -> None:
     draft.replace(path)
 
 
+def known_aliases_told_at(settings: Settings) -> int:
+    """When a process of this home last told other aliases than before, in a count that only rises; 0 where none ever did."""
+    try:
+        return _file(settings).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _file(settings: Settings) -> Path:
     return settings.data / "models" / "aliases.json"

@@ -1,17 +1,15 @@
 """Versions brought into memory: a model and a number come in, a loaded version goes out, checked against what was recorded."""
 
 import logging
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from backend.algorithms.manifest import Manifest
 from backend.errors import NotFound, NotReady, SignetError
-from backend.registry.catalog import get_recorded
-from backend.registry.files import fetch_bundle
+from backend.registry.catalog import get_recorded, list_digests
+from backend.registry.files import fetch_bundle, sweep_bundles
 from backend.registry.mlflow_rest import MlflowRest
 from backend.serving.models import ServedModel
 from backend.settings import Settings
@@ -31,25 +29,15 @@ class Setback:
 
 
 class Loader:
-    """Loads versions; `context` opens access to the database, and at most `capacity` asked-for versions stay in memory."""
+    """Loads versions; `context` opens access to the database."""
 
     def __init__(
-        self,
-        settings: Settings,
-        mlflow: MlflowRest,
-        context: Callable[[], AbstractContextManager[object]],
-        capacity: int,
-        on_setback: Callable[[str], None] = lambda _model: None,
+        self, settings: Settings, mlflow: MlflowRest, context: Callable[[], AbstractContextManager[object]]
     ) -> None:
         self._settings = settings
         self._mlflow = mlflow
         self._context = context
-        self._capacity = capacity
-        self._on_setback = on_setback
-        self._kept: OrderedDict[tuple[str, int], ServedModel] = OrderedDict()
         self._setbacks: dict[tuple[str, int], Setback] = {}
-        self._lock = threading.Lock()
-        self._loading = threading.Lock()
 
     def load(self, model: str, number: int) -> ServedModel:
         """From the recorded, verified files; raises what is wrong with the version."""
@@ -78,27 +66,8 @@ class Loader:
             return served
         return None
 
-    def borrow(self, model: str, number: int) -> ServedModel:
-        """A version that somebody asks for by number: from memory, or loaded and kept while others are not asked for more lately."""
-        with self._lock:
-            kept = self._kept.get((model, number))
-            if kept is not None:
-                self._kept.move_to_end((model, number))
-                return kept
-        with self._loading:
-            kept = self._kept.get((model, number)) or self._load_asked(model, number)
-        with self._lock:
-            self._kept[model, number] = kept
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        return kept
-
-    def problem(self, model: str, number: int) -> str | None:
-        """Why the version could not be loaded when it was last tried."""
-        setback = self._setbacks.get((model, number))
-        return setback.problem if setback else None
-
-    def _load_asked(self, model: str, number: int) -> ServedModel:
+    def load_asked(self, model: str, number: int) -> ServedModel:
+        """A version that somebody asks for by number; NotFound where it is not recorded, NotReady where it cannot be loaded."""
         with self._context():
             get_recorded(model, number)
         served = self.attempt(model, number)
@@ -106,11 +75,21 @@ class Loader:
             raise NotReady(f"Version {number} of '{model}' is not served: {self.problem(model, number)}")
         return served
 
+    def problem(self, model: str, number: int) -> str | None:
+        """Why the version could not be loaded when it was last tried."""
+        setback = self._setbacks.get((model, number))
+        return setback.problem if setback else None
+
+    def sweep(self) -> None:
+        """Remove files of versions that are gone, and of those not loaded lately where all take too much room."""
+        with self._context():
+            named = list_digests()
+        sweep_bundles(self._settings, named)
+
     def _stumble(self, model: str, number: int, problem: str, cause: str | None) -> None:
         earlier = self._setbacks.get((model, number))
         if earlier is None or earlier.problem != problem:
             _log.error("%s, version %s: %s [%s]", model, number, problem, cause)
-        self._on_setback(model)
         tries = earlier.tries + 1 if earlier else 1
         self._setbacks[model, number] = Setback(
             problem, tries, time.monotonic() + min(_LONGEST_PAUSE, 0.5 * 2.0**tries)

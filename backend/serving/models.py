@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +47,14 @@ class Outputs:
 class ServedModel:
     """One loaded version; safe to share between threads."""
 
-    def __init__(self, model: str, version: int, digest: str, answering: Answering, signature: Signature) -> None:
+    def __init__(
+        self, model: str, version: int, manifest: Manifest, answering: Answering, signature: Signature
+    ) -> None:
         self.model = model
         self.version = str(version)
-        self.digest = digest
+        self.digest = manifest.digest
+        self.size = sum(file.bytes for file in manifest.files)  # bytes on disk, which memory follows
+        self.used_at = time.monotonic()
         self.signature = signature
         self._answering = answering
         self._encoder = RowEncoder(signature.columns)
@@ -61,12 +66,16 @@ class ServedModel:
     def load(cls, model: str, version: int, folder: Path, manifest: Manifest, threads: int = 1) -> Self:
         """Verified, loaded and tried with the example that came with it; raises what is wrong with it."""
         answering, signature, probe = read_served(folder, manifest, threads)
-        served = cls(model, version, manifest.digest, answering, signature)
+        served = cls(model, version, manifest, answering, signature)
         if probe is not None:
             probe.verify(answering)
         # The first call pays for caches and lazy imports, and a version that cannot predict must not replace one that can.
         served.predict([signature.example])
         return served
+
+    def touch(self) -> None:
+        """It was asked for just now."""
+        self.used_at = time.monotonic()
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""

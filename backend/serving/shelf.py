@@ -3,15 +3,18 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from backend.errors import NotFound, NotReady
-from backend.registry.known_aliases import read_known_aliases, write_known_aliases
+from backend.registry.known_aliases import known_aliases_told_at, read_known_aliases, write_known_aliases
 from backend.registry.mlflow_rest import Aliases, MlflowRest
+from backend.serving.held import Held, Name
 from backend.serving.loading import Loader
+from backend.serving.memory import give_back
 from backend.serving.models import ServedModel
+from backend.serving.swaps import FailureBook, OnSwap, Swap, unheard
 from backend.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -19,12 +22,18 @@ _log = logging.getLogger(__name__)
 CHAMPION = "champion"
 # A name that is not known may have been given a moment ago; asking again at most this often keeps a flood of wrong names cheap.
 _SECONDS_BETWEEN_QUESTIONS = 0.1
+# How often a process looks whether another of its home was told of other aliases.
+_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_BETWEEN_SWEEPS = 600.0
 _UNKNOWN = "There is no model '{model}' with an alias '{alias}'."
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One alias of one model; `problem` says in words why the version that it names is not the one served."""
+    """One alias of one model; `problem` says in words why the version that it names is not the one served.
+
+    `served` is None while no version is in memory: nobody has asked for it, or others needed the room.
+    """
 
     model: str
     alias: str
@@ -36,7 +45,8 @@ class Standing:
 class Shelf:
     """Hands out loaded models by alias or version, and asks MLflow every `seconds` which version each alias names.
 
-    `context` opens access to the database (an app context). Handing out by an alias takes no lock, no database and no network.
+    `context` opens access to the database (an app context), `on_swap` is told when an alias comes to be answered by another version or
+    cannot be. Handing out what is in memory takes no lock, no database and no network; at most `capacity` stay that were asked for by number.
     `is_ready` says whether what is known was loaded once, `problem` what is wrong with MLflow.
     """
 
@@ -47,21 +57,26 @@ class Shelf:
         *,
         seconds: float = 0.5,
         capacity: int = 16,
+        on_swap: OnSwap = unheard,
     ) -> None:
         self.default_model = settings.default_model
         self.problem: str | None = None
         self.is_ready = False
-        # Called with a model and "succeeded" or "failed" when a version took its place behind an alias, or could not be loaded.
-        self.on_swap: Callable[[str, str], None] = lambda _model, _result: None
+        # Whoever counts swaps may listen.
+        self.on_swap = on_swap
         self._settings = settings
         self._mlflow = MlflowRest(settings)
-        self._loader = Loader(settings, self._mlflow, context, capacity, lambda model: self.on_swap(model, "failed"))
+        self._loader = Loader(settings, self._mlflow, context)
+        self._held = Held(settings.model_memory_mb * 1024 * 1024, capacity)
+        self._failures = FailureBook(settings, context)
+        self._told: dict[Name, tuple[int, str]] = {}
+        self._has_spare_memory = False
+        self._swept_at = time.monotonic()
         self._seconds = seconds
         self._aliases: Aliases = {}
         self._asked_at = -1.0
-        # Replaced as a whole, never changed: a reader sees the one before or the one after.
-        self._served: Mapping[tuple[str, str], ServedModel] = {}
         self._refreshing = threading.Lock()
+        self._loading = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -84,13 +99,13 @@ class Shelf:
         Raises NotFound where there is none of that name, NotReady where there is one that cannot be loaded.
         """
         if version is not None:
-            return self._loader.borrow(model, int(version))
+            return self._held.find((model, int(version))) or self._serve_version(model, int(version))
         name = (model, alias or CHAMPION)
-        return self._served.get(name) or self._serve(*name)
+        return self._held.find(name) or self._serve(*name)
 
     def find_held(self, model: str) -> ServedModel | None:
         """The champion, where it is in memory already; takes no lock, no database and no network."""
-        return self._served.get((model, CHAMPION))
+        return self._held.find((model, CHAMPION))
 
     def refresh(self) -> None:
         """Ask MLflow and follow; while MLflow is away, what was known stays."""
@@ -110,7 +125,7 @@ class Shelf:
         self._asked_at = asked_at
         named = [(m, alias, number) for m, aliases in self._aliases.items() for alias, number in aliases.items()]
         known = {(model, alias) for model, alias, _ in named}
-        self._served = {name: served for name, served in self._served.items() if name in known}
+        self._held.keep(lambda name: isinstance(name[1], int) or name in known)
         for model, alias, number in named:
             self._follow(model, alias, number)
         self.is_ready = True
@@ -129,18 +144,37 @@ class Shelf:
 
     def _follow(self, model: str, alias: str, number: int) -> None:
         """Serve the version that the alias names; where it cannot be loaded, what was served so far stays."""
-        so_far = self._served.get((model, alias))
-        # Others than the champion are loaded when somebody first asks for them, and followed from then on.
-        if so_far is None and alias != CHAMPION:
+        name = (model, alias)
+        so_far = self._held.look(name)
+        # Others than the champion are loaded when somebody first asks for them, as is a champion that made room for others.
+        if so_far is None and (alias != CHAMPION or self._held.is_resting(name)):
             return
         if so_far is None or so_far.version != str(number):
-            served = self._find(model, number) or self._loader.attempt(model, number)
-            if served is not None:
-                self._served = {**self._served, (model, alias): served}
-                self.on_swap(model, "succeeded")
+            self._bring(model, alias, number)
+
+    def _bring(self, model: str, alias: str, number: int) -> ServedModel | None:
+        """Load, check and warm the version beside the one that is served, then let it answer at once; None where it cannot."""
+        name, begun = (model, alias), time.monotonic()
+        previous = self._held.look(name)
+        served = self._held.find_version(model, number) or self._loader.attempt(model, number)
+        if served is not None:
+            self._has_spare_memory |= self._held.put(name, served)
+        problem = None if served else self._loader.problem(model, number)
+        was = previous.version if previous else None
+        self._tell(Swap(model, alias, str(number), was, problem, time.monotonic() - begun))
+        return served
+
+    def _tell(self, swap: Swap) -> None:
+        """Tell of a swap, and of a failure when it is another than the last one."""
+        name, about = (swap.model, swap.alias), (int(swap.version), swap.problem or "")
+        if self._told.get(name) == about and swap.problem:
+            return
+        self._told[name] = about
+        self._failures.note(swap)
+        self.on_swap(swap)
 
     def _standing(self, model: str, alias: str, number: int) -> Standing:
-        served = self._served.get((model, alias))
+        served = self._held.look((model, alias))
         version = served.version if served else None
         problem = None if version == str(number) else self._loader.problem(model, number)
         return Standing(model, alias, str(number), version, problem)
@@ -153,16 +187,17 @@ class Shelf:
         if number is None:
             raise NotReady(self.problem) if self.problem else NotFound(_UNKNOWN.format(model=model, alias=alias))
         with self._refreshing:
-            served = self._find(model, number) or self._loader.attempt(model, number)
-            if served is None:
-                raise NotReady(f"Version {number} of '{model}' is not served: {self._loader.problem(model, number)}")
-            self._served = {**self._served, (model, alias): served}
-            self.on_swap(model, "succeeded")
+            served = self._held.find((model, alias)) or self._bring(model, alias, number)
+        if served is None:
+            raise NotReady(f"Version {number} of '{model}' is not served: {self._loader.problem(model, number)}")
         return served
 
-    def _find(self, model: str, number: int) -> ServedModel | None:
-        """The version, where an alias has it loaded already."""
-        return next((s for (name, _), s in self._served.items() if name == model and s.version == str(number)), None)
+    def _serve_version(self, model: str, number: int) -> ServedModel:
+        """A version that somebody asks for by number: loaded, and kept while there is room."""
+        with self._loading:
+            served = self._held.find_version(model, number) or self._loader.load_asked(model, number)
+            self._has_spare_memory |= self._held.put((model, number), served)
+        return served
 
     def _ask(self) -> Aliases:
         try:
@@ -188,8 +223,26 @@ class Shelf:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
+            told_at = known_aliases_told_at(self._settings)
             try:
                 self.refresh()
+                self._tidy()
             except Exception:
                 _log.exception("the models could not be refreshed")
-            self._stopping.wait(self._seconds)
+            self._wait(told_at)
+
+    def _wait(self, told_at: int) -> None:
+        """Until it is time to ask again, or a process has learnt of other aliases since `told_at`."""
+        until = time.monotonic() + self._seconds
+        while time.monotonic() < until and known_aliases_told_at(self._settings) == told_at:
+            if self._stopping.wait(min(_SECONDS_BETWEEN_LOOKS, self._seconds)):
+                return
+
+    def _tidy(self) -> None:
+        """Give back what was in use at the last round at the latest; now and then remove files that nobody needs."""
+        if self._has_spare_memory:
+            self._has_spare_memory = False
+            give_back()
+        if time.monotonic() - self._swept_at > _SECONDS_BETWEEN_SWEEPS:
+            self._swept_at = time.monotonic()
+            self._loader.sweep()

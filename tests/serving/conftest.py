@@ -13,6 +13,7 @@ from backend.registry.mlflow_rest import MlflowRest
 from backend.registry.registration import register
 from backend.registry.tables import ModelVersion
 from backend.serving.shelf import Shelf
+from backend.serving.swaps import OnSwap, unheard
 from backend.settings import Settings
 from tests.mlflow_server import Mlflow
 from tests.trained import make_job, make_result
@@ -56,8 +57,9 @@ def shelves(app: Flask, settings: Settings) -> Iterator[Shelves]:
     """Makes shelves; one watches nothing until it is started. `changes` are settings that differ."""
     made: list[Shelf] = []
 
-    def make(capacity: int = 16, **changes: object) -> Shelf:
-        shelf = Shelf(Settings(**{**settings.model_dump(), **changes}), app.app_context, seconds=0.1, capacity=capacity)
+    def make(capacity: int = 16, seconds: float = 0.1, on_swap: OnSwap = unheard, **changes: object) -> Shelf:
+        own = Settings(**{**settings.model_dump(), **changes})
+        shelf = Shelf(own, app.app_context, seconds=seconds, capacity=capacity, on_swap=on_swap)
         made.append(shelf)
         return shelf
 

@@ -50,7 +50,7 @@ def test_the_first_version_is_served_as_champion(shelf: Shelf, registered: Regis
     assert served.predict([EXAMPLE]).values[0] in ("ant", "bee", "cat")
 
 
-def test_an_alias_change_is_served_within_two_seconds(
+def test_an_alias_change_is_served_within_a_second(
     shelf: Shelf, registered: Register, model_name: str, mlflow: Mlflow
 ) -> None:
     first, second = registered(), registered()
@@ -60,7 +60,7 @@ def test_an_alias_change_is_served_within_two_seconds(
     body = {"name": model_name, "alias": "champion", "version": "2"}
     url = f"{mlflow.url}/api/2.0/mlflow/registered-models/alias"
     httpx.post(url, json=body, headers=mlflow.headers()).raise_for_status()
-    assert wait_until(lambda: shelf.get(model_name).version == "2") < 2
+    assert wait_until(lambda: shelf.get(model_name).version == "2") < 1
     assert shelf.get(model_name).digest == second.digest
     httpx.post(url, json={**body, "version": "1"}, headers=mlflow.headers()).raise_for_status()
     wait_until(lambda: shelf.get(model_name).version == "1")
@@ -256,9 +256,10 @@ def test_a_version_that_fails_is_tried_again_ever_more_rarely(
     tries: list[str] = []
     file = MlflowRest.file
     monkeypatch.setattr(MlflowRest, "file", lambda rest, path: tries.append(path) or file(rest, path))
+    begun = time.monotonic()
     for _ in range(20):
         shelf.refresh()
-    assert len(tries) == 1
+    assert len(tries) <= 1 + (time.monotonic() - begun), "after 1, 2, 4.. seconds, however slow this machine is"
     shutil.move(folder.with_name("away"), folder)
     wait_until(
         lambda: bool(shelf.refresh()) or model_name in {s.model for s in shelf.standings() if s.served}, seconds=5
