@@ -8,7 +8,6 @@ from flask_talisman import Talisman
 from backend.api import access, caller, observing, problem, routing
 from backend.api.catalog import ENDPOINTS
 from backend.api.express import Express
-from backend.api.openapi import VERSION
 from backend.api.platform import Platform
 from backend.api.request_id import request_id_of
 from backend.audit import journal
@@ -23,9 +22,10 @@ from backend.monitoring.minutes import Minutes
 from backend.monitoring.pulse import Pulse
 from backend.monitoring.state import State
 from backend.monitoring.telling import Teller
+from backend.monitoring.tracing import find_tracing
 from backend.monitoring.traffic import Traffic
 from backend.serving.shelf import Shelf
-from backend.settings import Settings
+from backend.settings import VERSION, Settings
 from backend.storage import create_storage
 
 CONTENT_SECURITY_POLICY = {
@@ -81,8 +81,13 @@ def _platform(app: Flask, settings: Settings) -> Platform:
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
     exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)
-    teller = Teller([] if settings.access_log == "none" else [AccessLog(settings.log_format).write])
-    return Platform(settings, shelf, traffic, pulse, teller, exposition)
+    return Platform(settings, shelf, traffic, pulse, _teller(settings), exposition)
+
+
+def _teller(settings: Settings) -> Teller:
+    log = [] if settings.access_log == "none" else [AccessLog(settings.log_format).write]
+    tracing = find_tracing(settings, "signet-api", VERSION)
+    return Teller(log) if tracing is None else Teller([*log, tracing.write], [tracing.stop])
 
 
 def _begin() -> None:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import UnsafeSettings
 
+VERSION = "0.1.0"
 REPOSITORY = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -57,6 +58,11 @@ class Settings(BaseSettings):
     )
     access_log: Literal["all", "none"] = Field(
         "all", description="Which requests the API's log tells of: `all` or `none`, where a proxy does it"
+    )
+    otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^?#\s]+)?$")] = Field(
+        "",
+        description="Collector for OpenTelemetry traces (OTLP over HTTP), such as `http://127.0.0.1:4318`; "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT` where empty, and none where that is empty too",
     )
     traffic_days: Annotated[int, Field(ge=1, le=3660)] = Field(
         30, description="How long sums of predictions are kept, in days"

@@ -17,9 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.cli.presence import announced
 from backend.database import db
 from backend.logs import configure_logging
+from backend.monitoring.trace import trace_of
+from backend.monitoring.tracing import Tracing as Spans
+from backend.monitoring.tracing import find_tracing
 from backend.registry.mlflow_token import read_service_token
 from backend.registry.registration import register
-from backend.settings import Settings, load_settings
+from backend.settings import VERSION, Settings, load_settings
 from backend.storage import create_storage
 from backend.training import lease
 from backend.training.execution import job_folder
@@ -48,8 +51,9 @@ class Worker:
         tracking: Tracking,
         registration: Registration,
         patience: float = PATIENCE_SECONDS,
+        tracing: Spans | None = None,
     ) -> None:
-        self._app, self._settings = app, settings
+        self._app, self._settings, self._tracing = app, settings, tracing
         self._name = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._journey = Journey(settings, self.transaction, self._name, tracking, registration, patience)
         self._stopping = threading.Event()
@@ -76,6 +80,11 @@ class Worker:
         if keeper := self._keeper:
             keeper.end("stopped")
 
+    def close(self) -> None:
+        """Nothing more comes; what waits to be told is told."""
+        if self._tracing is not None:
+            self._tracing.stop()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A database session of its own, committed unless an error leaves it."""
@@ -93,6 +102,7 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         _log.info("job %s of model %s begins (claim %s)", job.id, job.model, job.claims)
+        began = time.time()
         try:
             with Keeper(self.transaction, job.id, self._name) as self._keeper:
                 if self._stopping.is_set():
@@ -100,6 +110,23 @@ class Worker:
                 self._journey.take(job, self._keeper)
         finally:
             self._keeper = None
+        if self._tracing is not None:
+            self._trace(self._tracing, job, began)
+
+    def _trace(self, tracing: Spans, job: Job, began: float) -> None:
+        """This turn of the job as a span under the request that asked for it."""
+        with self.transaction():
+            found = db.session.get(Job, job.id)
+            state, version = (found.state, found.model_version) if found else ("deleted", None)
+        told = {
+            "signet.job": job.id,
+            "signet.job.state": state,
+            "signet.model": job.model,
+            "signet.version": version or "",
+            "signet.algorithm": job.algorithm,
+        }
+        problem = state if state == "failed" else None
+        tracing.add("train", trace_of(job.trace_parent), (began, time.time()), told, problem=problem)
 
     def _sweep(self) -> None:
         """Now and then, remove what jobs that have ended left on the disk."""
@@ -124,7 +151,8 @@ def make_worker(settings: Settings) -> Worker:
     def registration(job: Job, run_id: str, result_folder: Path) -> str:
         return str(register(settings, job=job, run_id=run_id, result_folder=result_folder).version)
 
-    return Worker(create_storage(settings), settings, tracking, registration)
+    tracing = find_tracing(settings, "signet-worker", VERSION)
+    return Worker(create_storage(settings), settings, tracking, registration, tracing=tracing)
 
 
 def run(settings: Settings) -> None:
@@ -136,6 +164,7 @@ def run(settings: Settings) -> None:
     on_end_signal(worker.stop)
     with announced(settings):
         worker.run()
+    worker.close()
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from backend.algorithms.catalog import list_algorithms
 from backend.algorithms.signature import Unknown
+from backend.api import observing
 from backend.api.routing import MOST, Answer, Body, Endpoints, Query
 from backend.datasets.store import get_dataset
 from backend.errors import Conflict, NotFound
@@ -95,7 +96,9 @@ def read_algorithms() -> dict[str, object]:
 def create_job(actor: Principal, body: NewJob) -> Job:
     """Train in the background. The answer means that the job is kept, whatever happens to the machine."""
     wish = body.model_dump(exclude={"dataset_id"})
-    return jobs.create_job(actor.name, get_dataset(body.dataset_id), jobs.Wish(**wish))
+    return jobs.create_job(
+        actor.name, get_dataset(body.dataset_id), jobs.Wish(**wish, trace_parent=str(observing.trace()))
+    )
 
 
 @endpoints.get("/v1/jobs", access=Permission.READ_JOBS, answer=JobList)

@@ -9,7 +9,6 @@ from flask import Response, request
 from backend.api import operation
 from backend.api.access import Allow
 from backend.api.observing import note_served
-from backend.api.openapi import VERSION
 from backend.api.platform import Platform
 from backend.api.problem import restated
 from backend.api.routing import Endpoints
@@ -19,6 +18,7 @@ from backend.protocols import open_inference as protocol
 from backend.protocols import open_inference_schemas as schemas
 from backend.protocols.open_inference_model import EXTENSIONS, columns_of, metadata, outputs_of, table_of
 from backend.serving.models import Outputs, ServedModel
+from backend.settings import VERSION
 
 endpoints = Endpoints("Open Inference Protocol v2")
 

@@ -12,10 +12,10 @@ from backend.api.docs_page import PAGE, STYLE
 from backend.api.routing import Endpoint, Endpoints
 from backend.api.statuses import refusing_statuses
 from backend.identity.principal import PREDICT_SCOPE, SUBSCRIBER_PERMISSIONS
+from backend.settings import VERSION
 
 endpoints = Endpoints("Operation")
 
-VERSION = "0.1.0"
 _REF = "#/components/schemas/{model}"
 _VARIABLE = re.compile(r"{(\w+)}")
 

@@ -43,8 +43,14 @@ Listener = Callable[[Sequence[Exchange]], None]
 class Teller:
     """Of one process: `tell` costs well under a microsecond and never waits; what is told before `start` is told to nobody."""
 
-    def __init__(self, listeners: Sequence[Listener], *, most_waiting: int = MOST_WAITING) -> None:
-        self._listeners, self._most = listeners, most_waiting
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        closing: Sequence[Callable[[], None]] = (),
+        *,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._listeners, self._closing, self._most = listeners, closing, most_waiting
         self._waiting: SimpleQueue[Exchange | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self.dropped = 0
@@ -65,11 +71,13 @@ class Teller:
             self._thread.start()
 
     def stop(self) -> None:
-        """Everything that waits is told first."""
+        """Everything that waits is told, then whoever was told is closed."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._waiting.put(None)
             thread.join(timeout=10)
+            for close in self._closing:
+                close()
 
     def _run(self) -> None:
         going_on = True

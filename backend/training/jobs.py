@@ -36,6 +36,7 @@ class Wish:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     unknown_categories: Unknown = "missing"
+    trace_parent: str | None = None
 
 
 def create_job(actor: str, dataset: Dataset, wish: Wish) -> Job:
@@ -57,6 +58,7 @@ def create_job(actor: str, dataset: Dataset, wish: Wish) -> Job:
         hyperparameters=dict(wish.hyperparameters),
         seed=wish.seed,
         unknown_categories=wish.unknown_categories,
+        trace_parent=wish.trace_parent,
         created_by=actor,
     )
     db.session.add(job)

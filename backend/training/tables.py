@@ -52,6 +52,9 @@ class Job(Table):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
 
+    # The request that asked for the job, for whoever follows traces (W3C Trace Context).
+    trace_parent: Mapped[str | None] = mapped_column(String(55))
+
     lease_owner: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     # Claims that no worker gave back: how often a worker died with the job.

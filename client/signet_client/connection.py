@@ -20,6 +20,7 @@ from signet_client.errors import (
     refusal,
 )
 from signet_client.tokens import TokenBox, Tokens
+from signet_client.tracing import current_traceparent
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 REPEATS_AFTER_SECONDS = (0.1, 0.4)
@@ -118,7 +119,9 @@ class Connection:
         return self.fetch_tokens("/refresh", headers={"Authorization": f"Bearer {refresh_token}"})
 
     def _send(self, method: str, path: str, tokens: Tokens | None, options: Mapping[str, Any]) -> httpx.Response:
-        headers = {**self._headers, **(options.get("headers") or {})}
+        traceparent = current_traceparent()
+        headers = {"traceparent": traceparent} if traceparent else {}
+        headers |= {**self._headers, **(options.get("headers") or {})}
         if tokens:
             headers["Authorization"] = f"Bearer {tokens.access}"
         parts = {key: value for key, value in options.items() if key not in {"headers", "stream"}}

@@ -4,6 +4,8 @@ import io
 
 import pytest
 
+from backend.database import db
+from backend.training.tables import Job
 from tests.conftest import Person
 
 CSV = b"colour,size,kind\n" + b"".join(
@@ -67,3 +69,13 @@ def test_an_unknown_job_is_404(expert: Person) -> None:
 def test_a_manager_trains_nothing(manager: Person) -> None:
     assert manager.get("/v1/jobs").status_code == 403
     assert manager.post("/v1/jobs", json={}).status_code == 403
+
+
+def test_a_job_knows_the_request_that_asked_for_it(expert: Person, dataset_id: str) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    wish = {"dataset_id": dataset_id, "target": "kind", "model": "things"}
+    made = expert.post("/v1/jobs", json=wish, headers={"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"})
+    known = db.session.get_one(Job, made.get_json()["id"]).trace_parent
+    assert known is not None
+    assert known.startswith(f"00-{trace_id}-")
+    assert "00f067aa0ba902b7" not in known  # under this request's own span

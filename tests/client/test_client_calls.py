@@ -2,12 +2,16 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 import signet_client as sc
 from signet_client import Signet
@@ -307,3 +311,22 @@ def test_an_export_that_breaks_off_is_unreachable(script: Script) -> None:
     script.replies = [httpx.Response(200, content=broken())]
     with pytest.raises(sc.Unreachable):
         exported(script.client())
+
+
+def test_a_call_says_which_span_it_belongs_to(script: Script) -> None:
+    script.replies = [httpx.Response(200, json=OK)]
+    signet = script.client()
+    signet.jobs.list()
+    with TracerProvider().get_tracer("a service").start_as_current_span("work") as span:
+        signet.jobs.list()
+        context = span.get_span_context()
+    assert [request.headers.get("traceparent") for request in script.requests] == [
+        None, f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}",
+    ]  # fmt: skip
+
+
+def test_a_program_without_opentelemetry_needs_none_for_the_client() -> None:
+    source = "import sys, signet_client; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    client = Path(sc.__file__).parents[1]
+    out = subprocess.run([sys.executable, "-c", source], cwd=client, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
