@@ -75,13 +75,14 @@ def with_express(app: Flask) -> ExpressApp:
 def _platform(app: Flask, settings: Settings) -> Platform:
     shelf = Shelf(settings, app.app_context)
     traffic = Traffic(shelf.knows)
-    metrics, clock = Metrics(traffic), ClockWatch()
+    teller, clock = _teller(settings), ClockWatch()
+    metrics = Metrics(traffic, lambda: teller.dropped)
     shelf.on_swap = lambda swap: metrics.count_swap(swap.model, swap.result)
     with app.app_context():
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
     exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)
-    return Platform(settings, shelf, traffic, pulse, _teller(settings), exposition)
+    return Platform(settings, shelf, traffic, pulse, teller, exposition)
 
 
 def _teller(settings: Settings) -> Teller:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal, TextIO
 
 import orjson
@@ -68,7 +69,7 @@ def as_text(exchange: Exchange) -> str:
         f"{_moment(exchange.at)} INFO signet.access: {exchange.method} {exchange.route or '(unknown address)'} "
         f"{exchange.status} {exchange.seconds * 1000:.1f} ms {_caller(exchange.caller)}{model} [{exchange.request_id}]"
     )
-    return "".join(each if each.isprintable() else "?" for each in line) + "\n"
+    return (line if line.isprintable() else "".join(each if each.isprintable() else "?" for each in line)) + "\n"
 
 
 def _caller(caller: Principal | None) -> str:
@@ -77,4 +78,9 @@ def _caller(caller: Principal | None) -> str:
 
 def _moment(at: float) -> str:
     seconds, rest = divmod(at, 1)
-    return f"{time.strftime(TIME, time.gmtime(seconds))}.{int(rest * 1000):03d}Z"
+    return f"{_second(int(seconds))}.{int(rest * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime(TIME, time.gmtime(seconds))

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,6 +11,13 @@ from backend.monitoring.latency import BOUNDS
 from backend.monitoring.traffic import Series, Sums, Traffic
 
 _SERIES = ("model", "version", "protocol", "caller")
+_REQUESTS = "Prediction requests that were answered, refused ones included"
+_FAILURES = "Prediction requests that were refused (code 4xx) or failed (5xx)"
+_ROWS = "Rows that predictions were made for"
+_DURATION = "How long prediction requests took inside the API"
+_IN_FLIGHT = "Requests of any kind that have begun and are not over"
+_SWAPS = "Versions that took their place behind an alias (result succeeded) or could not be loaded (failed)"
+_UNTOLD = "Requests that the access log does not tell of, because it was written more slowly than they came"
 
 
 class SummedHistogram(Histogram):
@@ -25,45 +32,23 @@ class SummedHistogram(Histogram):
 
 
 class Metrics:
-    """The metrics of one process, in files where it shares them with others (`process_files`)."""
+    """The metrics of one process, in files where it shares them with others (`process_files`).
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    `dropped` says how many requests the access log has not told of so far.
+    """
+
+    def __init__(self, traffic: Traffic, dropped: Callable[[], int] = lambda: 0) -> None:
+        self._traffic, self._dropped, self._told_dropped = traffic, dropped, 0
         self.registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "signet_prediction_requests_total",
-            "Prediction requests that were answered, refused ones included",
-            _SERIES,
-            registry=registry,
-        )
-        self._failures = Counter(
-            "signet_prediction_failures_total",
-            "Prediction requests that were refused (code 4xx) or failed (5xx)",
-            (*_SERIES, "code"),
-            registry=registry,
-        )
-        self._rows = Counter(
-            "signet_prediction_rows_total", "Rows that predictions were made for", _SERIES, registry=registry
-        )
+        self._requests = Counter("signet_prediction_requests_total", _REQUESTS, _SERIES, registry=registry)
+        self._failures = Counter("signet_prediction_failures_total", _FAILURES, (*_SERIES, "code"), registry=registry)
+        self._rows = Counter("signet_prediction_rows_total", _ROWS, _SERIES, registry=registry)
         self._duration = SummedHistogram(
-            "signet_prediction_duration_seconds",
-            "How long prediction requests took inside the API",
-            _SERIES,
-            buckets=BOUNDS,
-            registry=registry,
+            "signet_prediction_duration_seconds", _DURATION, _SERIES, buckets=BOUNDS, registry=registry
         )
-        self._in_flight = Gauge(
-            "signet_requests_in_flight",
-            "Requests of any kind that have begun and are not over",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._swaps = Counter(
-            "signet_model_swaps_total",
-            "Versions that took their place behind an alias (result succeeded) or could not be loaded (failed)",
-            ("model", "result"),
-            registry=registry,
-        )
+        self._in_flight = Gauge("signet_requests_in_flight", _IN_FLIGHT, multiprocess_mode="livesum", registry=registry)
+        self._swaps = Counter("signet_model_swaps_total", _SWAPS, ("model", "result"), registry=registry)
+        self._untold = Counter("signet_access_log_dropped_total", _UNTOLD, registry=registry)
         self._process = _Process(registry)
 
     def add(self, taken: Mapping[Series, Sums]) -> None:
@@ -83,6 +68,9 @@ class Metrics:
     def sample(self) -> None:
         """Note how this process is at this moment."""
         self._in_flight.set(self._traffic.in_flight)
+        dropped = self._dropped()
+        self._untold.inc(dropped - self._told_dropped)
+        self._told_dropped = dropped
         self._process.sample()
 
 

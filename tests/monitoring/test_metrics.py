@@ -72,6 +72,14 @@ def test_requests_in_flight(metrics: Metrics) -> None:
     assert value(_text(metrics), "signet_requests_in_flight") == 1
 
 
+def test_requests_that_the_log_left_out() -> None:
+    dropped = [3, 3, 5]
+    metrics = Metrics(Traffic(lambda _: True), lambda: dropped.pop(0))
+    for _ in range(3):
+        metrics.sample()
+    assert value(_text(metrics), "signet_access_log_dropped_total") == 5
+
+
 def test_a_clock_that_is_set_is_told_once(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     watch = ClockWatch(clock, lambda: 0.0)
     watch.check()
