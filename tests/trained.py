@@ -30,17 +30,24 @@ CLASSES: dict[Task, tuple[Label, ...]] = {
 
 
 def make_result(
-    folder: Path, task: Task = "multiclass", *, seed: int = 0, algorithm: str = "xgboost", **more: Any
+    folder: Path,
+    task: Task = "multiclass",
+    *,
+    seed: int = 0,
+    algorithm: str = "xgboost",
+    rows: int = 90,
+    rounds: int = 5,
+    **more: Any,
 ) -> Path:
     """A result folder; another seed gives another model. `more` replaces parts of the signature."""
     rng = np.random.default_rng(seed)
     X = np.column_stack(
         [
-            rng.normal(5, 2, 90),
-            rng.integers(0, 9, 90),
-            rng.integers(0, 3, 90),
-            rng.integers(0, 2, 90),
-            rng.normal(size=90),
+            rng.normal(5, 2, rows),
+            rng.integers(0, 9, rows),
+            rng.integers(0, 3, rows),
+            rng.integers(0, 2, rows),
+            rng.normal(size=rows),
         ]
     )
     X[::7, 4] = np.nan
@@ -50,7 +57,7 @@ def make_result(
     y = score if task == "regression" else np.digitize(score, np.quantile(score, np.linspace(0, 1, kinds + 1)[1:-1]))
     kind = {"regression": "number", "binary": "boolean", "multiclass": "category"}[task]
     signature = Signature(task=task, target_kind=kind, algorithm=algorithm, **parts)  # type: ignore[arg-type]
-    hyperparameters = {"n_estimators": 5, "max_depth": 3} if algorithm == "xgboost" else {}
+    hyperparameters = {"n_estimators": rounds, "max_depth": 3 if rows < 1000 else 12} if algorithm == "xgboost" else {}
     model = get_algorithm(algorithm)(task=task, seed=seed, **hyperparameters)
     model.fit(X, y, features=signature.features(), n_classes=len(signature.classes))
     folder.mkdir(parents=True)
