@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.serving.installing import load_generator
 from benchmarks.serving.ours import trust
-from benchmarks.serving.servers import Running, Server, cpu_seconds, memory_mb
+from benchmarks.serving.servers import Running, Server, cpu_seconds, memory_mb, memory_once_mb
 
 # Compiled forms and float32 sums differ in the last bits.
 TOLERANCE = 1e-5
@@ -20,13 +20,15 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Figures:
-    """Requests a second, latencies in milliseconds, resident memory, how busy the load generator
-    was, what one request cost the server in microseconds of processor time, and how many processors other programs were using."""
+    """Requests a second, latencies in milliseconds, resident memory (as it is, and with shared pages counted once), how busy the
+    load generator was, what one request cost the server in microseconds of processor time, and how many processors other programs used.
+    """
 
     rate: float
     p50: float
     p99: float
     memory_mb: float
+    memory_once_mb: float
     load_cpu: float
     server_us: float
     others_cpu: float
@@ -68,9 +70,16 @@ def measure(
     foreign = max(0.0, (_busy() - everything - used) / seconds - said["cpu"])
     if said["errors"] or said["refused"] or not said["requests"]:
         raise RuntimeError(f"{server.name}, {case}, {connections} connections: {said}")
-    memory = memory_mb(running.processes(server))
+    processes = running.processes(server)
     return Figures(
-        said["rate"], said["p50"] / 1000, said["p99"] / 1000, memory, said["cpu"], used / said["total"] * 1e6, foreign
+        said["rate"],
+        said["p50"] / 1000,
+        said["p99"] / 1000,
+        memory_mb(processes),
+        memory_once_mb(processes),
+        said["cpu"],
+        used / said["total"] * 1e6,
+        foreign,
     )
 
 

@@ -93,15 +93,18 @@ def report(cells: Sequence[Cell]) -> str:
 def _rates(measured: Measured) -> Iterator[str]:
     yield from ("", "### Requests a second (times FastAPI)", "")
     columns = _columns(measured)
-    yield from _head(["server", *(f"{case}, x{connections}" for case, connections in columns), "memory, MB"])
+    yield from _head(
+        ["server", *(f"{case}, x{connections}" for case, connections in columns), "memory, MB (shared pages once)"]
+    )
     for server in _servers(measured):
         row = [server]
         for case, connections in columns:
             rate = measured.of(server, case, connections, lambda f: f.rate)
             times = measured.ratio(server, case, connections, _BASELINE, case.removesuffix(BINARY))
             row.append("" if rate is None else f"{rate:,.0f}" + ("" if times is None else f" ({times:.2f})"))
-        memory = max(cell.figures.memory_mb for cell in measured.cells if cell.server == server)
-        yield _row([*row, f"{memory:,.0f}"])
+        found = [cell.figures for cell in measured.cells if cell.server == server]
+        memory, once = max(f.memory_mb for f in found), max(f.memory_once_mb for f in found)
+        yield _row([*row, f"{memory:,.0f} ({once:,.0f})"])
 
 
 def _ratios(measured: Measured) -> Iterator[str]:

@@ -116,8 +116,13 @@ class Running:
 
 
 def memory_mb(processes: Sequence[psutil.Process]) -> float:
-    """Resident memory of all together, in megabytes."""
+    """Resident memory of all together, in megabytes; pages that they share are counted once for each."""
     return sum(process.memory_info().rss for process in processes) / 1e6
+
+
+def memory_once_mb(processes: Sequence[psutil.Process]) -> float:
+    """The same with shared pages counted once (Linux: proportional set size)."""
+    return sum(getattr(process.memory_full_info(), "pss", process.memory_info().rss) for process in processes) / 1e6
 
 
 def cpu_seconds(processes: Sequence[psutil.Process]) -> float:

@@ -15,7 +15,7 @@ PLAN = Plan(2.0, 0.5, frozenset({0}), Path())
 
 
 def figures(rate: float, p99: float = 4.0) -> Figures:
-    return Figures(rate, 1.0, p99, 100.0, 0.1, 50.0, 0.2)
+    return Figures(rate, 1.0, p99, 100.0, 80.0, 0.1, 50.0, 0.2)
 
 
 def cells(server: str, kind: str, rates: list[float], case: str = ONE, p99: float = 4.0) -> list[Cell]:
