@@ -9,7 +9,7 @@ from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import native
 from backend.protocols.strict_json import write_json
-from backend.serving.models import ServedModel
+from backend.serving.models import Predictions, ServedModel
 
 endpoints = Endpoints("Predict")
 
@@ -38,17 +38,24 @@ def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
     question = native.parse(payload, max_rows=platform.settings.max_rows)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
     note_served(served.version)
-    answered = _predicted(served, question)
+    predictions = served.predict(question.rows)
     note_served(served.version, len(question.rows))
-    return answered
+    return _rendered(served, question, predictions)
 
 
 def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
     """The answer to a body, as JSON, and its rows."""
-    question = native.parse(payload, max_rows=max_rows)
-    return write_json(_predicted(served, question)), len(question.rows)
+    table = (
+        native.parse_table(payload, len(served.signature.columns), max_rows=max_rows) if served.takes_numbers else None
+    )
+    if table is not None:
+        predictions = served.as_predictions(served.predict_numbers(table))
+        question = native.Question((), many=True)
+    else:
+        question = native.parse(payload, max_rows=max_rows)
+        predictions = served.predict(question.rows)
+    return write_json(_rendered(served, question, predictions)), len(predictions.values)
 
 
-def _predicted(served: ServedModel, question: native.Question) -> dict[str, Any]:
-    predictions = served.predict(question.rows)
+def _rendered(served: ServedModel, question: native.Question, predictions: Predictions) -> dict[str, Any]:
     return native.render(question, predictions, model=served.model, version=served.version, prediction_id=new_id())

@@ -21,12 +21,14 @@ class Deadlines:
     """How long a peer may keep a thread waiting, in seconds.
 
     `handshake` bounds the whole TLS handshake; `stall` is what a request may wait in all, where moving `bytes_per_second` keeps
-    a large body alive; `linger` is the time to read an error answer before the connection is closed.
+    a large body alive; `linger` is the time to read an error answer before the connection is closed; `drain` is for how long a server
+    that ends still waits for requests that are on their way on connections that it kept.
     """
 
     handshake: float = 10
     stall: float = 15
     linger: float = 2
+    drain: float = 2
     bytes_per_second: float = 16 * 1024
 
 

@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backend.errors import Malformed, TooLarge
+from backend.protocols.quick_json import Irregular, parse_quick_table
 from backend.protocols.strict_json import parse_rows
 
 Row = Sequence[Any] | Mapping[str, Any]
 
 _KEY = "features"
+_LARGE = 4096  # bytes; below, an array takes longer to begin than the rows take one by one
 _SHAPES = "'features' must be one row (a list of values or an object by name) or a list of such rows"
 _VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
 _BY_NAME: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": _VALUE}
@@ -92,6 +97,17 @@ def parse(body: bytes, *, max_rows: int) -> Question:
     if unknown is not None:
         raise Malformed(f"Unknown key '{unknown[:80]}' in request; it takes 'features' only.")
     return _question(asked[_KEY], max_rows)
+
+
+def parse_table(body: bytes, width: int, *, max_rows: int) -> NDArray[np.float64] | None:
+    """The numbers (rows, `width`) of a body that holds many rows of nothing but numbers; None leaves it to `parse`."""
+    if len(body) < _LARGE:
+        return None
+    try:
+        table = parse_quick_table(body, _KEY, width)
+    except Irregular:
+        return None
+    return table if len(table) <= max_rows else None
 
 
 def render(

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from backend.errors import Malformed
+from backend.protocols.quick_json import Irregular, parse_quick
 
 # A bare NaN where a number is expected; JSON has none, but every data tool writes it for "missing".
 _NAN = "NaN"
@@ -32,7 +33,10 @@ def parse_rows(data: bytes) -> Any:
 
     A bare NaN is None: missing. A number beyond float64 comes out as infinity, which the encoder refuses by the name of its field.
     """
-    return _parse(data, _ROWS)
+    try:
+        return parse_quick(data)
+    except Irregular:
+        return _parse(data, _ROWS)
 
 
 def write_json(value: object) -> bytes:

@@ -61,6 +61,7 @@ class ServedModel:
         self._column_encoder = ColumnEncoder(signature.columns)
         self._classes = signature.classes
         self.class_names = [class_name(label) for label in signature.classes]
+        self.takes_numbers = all(column.kind in {"number", "integer"} for column in signature.columns)
 
     @classmethod
     def load(cls, model: str, version: int, folder: Path, manifest: Manifest, threads: int = 1) -> Self:
@@ -79,7 +80,10 @@ class ServedModel:
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
-        outputs = self.predict_rows(rows)
+        return self.as_predictions(self.predict_rows(rows))
+
+    def as_predictions(self, outputs: Outputs) -> Predictions:
+        """The same answer row by row."""
         if outputs.shares is None:
             return Predictions(outputs.json_values())
         names = self.class_names

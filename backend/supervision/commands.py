@@ -51,7 +51,7 @@ def init(context: Context) -> None:
 def serve(context: Context) -> None:
     """Run the API alone, until SIGTERM."""
     start_app = importlib.import_module("backend.app").start_app
-    importlib.import_module("backend.server").serve(context.settings, start_app)
+    importlib.import_module("backend.server.application").serve(context.settings, start_app)
 
 
 @click.command()

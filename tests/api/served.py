@@ -8,7 +8,7 @@ from pathlib import Path
 from backend.app import start_app
 from backend.database import now
 from backend.identity import issuing
-from backend.server import serve
+from backend.server.application import serve
 from backend.settings import Settings
 from backend.supervision.tether import die_with
 

@@ -1,9 +1,13 @@
 """Start, drain, death."""
 
+import contextlib
+import http.client
 import signal
 import socket
 import threading
 import time
+
+import pytest
 
 from backend.settings import Settings
 from tests.server.conftest import Running, eventually
@@ -20,6 +24,50 @@ def test_a_request_in_flight_ends_before_the_server_does(own_server: Running) ->
     (own_server.home / "go-on").touch()
     thread.join(timeout=30)
     assert answers == [(200, b"done")]
+    assert own_server.process.wait(timeout=30) == 0
+
+
+class Asking(threading.Thread):
+    """A client that asks without a pause, keeps its connection while it may, and comes again until the door is closed."""
+
+    def __init__(self, server: Running, path: str) -> None:
+        super().__init__()
+        self.server, self.path, self.answered = server, path, 0
+        self.lost: list[str] = []
+
+    def run(self) -> None:
+        while True:
+            with contextlib.closing(self.server.http()) as connection:
+                try:
+                    connection.connect()  # the handshake included: nothing was asked yet
+                except OSError:
+                    return
+                while self._ask(connection):
+                    pass
+
+    def _ask(self, connection: http.client.HTTPSConnection) -> bool:
+        """Whether the connection may be used again."""
+        try:
+            connection.request("POST", self.path, body=b"x" * 100)
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.lost.append(repr(error))
+            return False
+        self.answered += answer.status == 200
+        return answer.getheader("Connection") != "close"
+
+
+@pytest.mark.parametrize("path", ["/express", "/body"])
+def test_no_request_is_lost_when_the_server_ends(own_server: Running, path: str) -> None:
+    clients = [Asking(own_server, path) for _ in range(8)]
+    for client in clients:
+        client.start()
+    eventually(lambda: min(client.answered for client in clients) > 5, seconds=30)
+    own_server.process.send_signal(signal.SIGTERM)
+    for client in clients:
+        client.join(timeout=30)
+    assert [client.lost for client in clients] == [[]] * len(clients)
     assert own_server.process.wait(timeout=30) == 0
 
 

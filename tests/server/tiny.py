@@ -1,19 +1,25 @@
 """A small app behind the real server: `python -m tests.server.tiny <home> <port> <threads>`."""
 
+import json
 import sys
+import threading
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, current_app, jsonify, request
 
 from backend.errors import RequestTimeout, SignetError
+from backend.listener.express import Answer, Call, ExpressApp
 from backend.listener.tls import Deadlines
 from backend.listener.wsgi import CLIENT_CERTIFICATE
-from backend.server import serve
+from backend.server.application import serve
 from backend.settings import Settings
 
-DEADLINES = Deadlines(handshake=1.0, stall=1.0, linger=0.5)
+DEADLINES = Deadlines(handshake=1.0, stall=1.0, linger=0.5, drain=1.0)
 
 
 def index() -> str:
@@ -63,13 +69,41 @@ def failed(error: SignetError) -> tuple[str, int]:
     return error.detail, 408 if isinstance(error, RequestTimeout) else 400
 
 
+class Expressly:
+    """Answers beside the app: how large an answer the caller wants, and by which thread and certificate it is given."""
+
+    def begin(self, head: Mapping[str, Any]) -> Call | None:
+        if head["PATH_INFO"] == "/express/fault":
+            raise RuntimeError("a secret of the inside")
+        if head["PATH_INFO"] != "/express":
+            return None
+        return partial(self._answer, head)
+
+    def _answer(self, head: Mapping[str, Any], body: bytes) -> Answer | None:
+        if body == b"leave it":
+            return None
+        certificate = head[CLIENT_CERTIFICATE]
+        found = {
+            "received": len(body),
+            "in_loop": threading.current_thread() is threading.main_thread(),
+            "certificate": certificate and certificate.hex(),
+        }
+        text = json.dumps(found).encode() + bytes(int(head.get("HTTP_X_PADDING", "0")))
+        return Answer([("Content-Type", "text/plain"), ("Content-Length", str(len(text)))], text)
+
+
+def express() -> Response:
+    """What the app answers in its stead."""
+    return jsonify(received=len(request.get_data()), in_loop=None, certificate=None)
+
+
 def create_app(settings: Settings) -> WSGIApplication:
     app = Flask("tiny", static_folder=None)
     app.config["HOME"] = settings.home
     app.add_url_rule("/", view_func=index)
     for view in (seen, large, slow):
         app.add_url_rule(f"/{view.__name__}", view_func=view)
-    for view in (body, lines, refused):
+    for view in (body, lines, refused, express):
         app.add_url_rule(f"/{view.__name__}", view_func=view, methods=["POST"])
     app.register_error_handler(SignetError, failed)
 
@@ -78,7 +112,7 @@ def create_app(settings: Settings) -> WSGIApplication:
             raise RuntimeError("a secret of the inside") from OSError(f"lost {path}")
         return app(environ, start_response)
 
-    return breaking  # type: ignore[return-value]
+    return ExpressApp(breaking, Expressly())  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

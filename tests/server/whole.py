@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backend.app import start_app
 from backend.listener.tls import Deadlines
-from backend.server import serve
+from backend.server.application import serve
 from backend.settings import Settings
 
 DEADLINES = Deadlines(handshake=5.0, stall=2.0, linger=0.5)

@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import resource
-import selectors
 import signal
 import socket
 import ssl
@@ -16,8 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -26,15 +23,15 @@ from filelock import Timeout
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors as framing
-from gunicorn.workers.gthread import ThreadWorker
 
-from backend.api.request_id import request_id_of
 from backend.errors import SignetError
 from backend.identity.authority import ensure_authority, ensure_server_certificate
-from backend.listener.tls import BoundedSocket, Deadlines, Listener
-from backend.listener.wsgi import misframed, problem_answer, with_peer, with_proxy
+from backend.listener.express import Express, ExpressApp
+from backend.listener.tls import Deadlines, Listener
+from backend.listener.wsgi import with_peer, with_proxy
 from backend.logs import configure_logging
 from backend.monitoring import process_files
+from backend.server.worker import BoundedWorker
 from backend.settings import Settings
 
 _GRACE_SECONDS = 20
@@ -44,15 +41,6 @@ _PR_SET_PDEATHSIG = 1
 _CLAIMS = ("CLIENT_CERT", "X_SSL_CLIENT_CERT", "X_FORWARDED_CLIENT_CERT")
 # A name or an address, and a port: narrower than RFC 3986, which would take a list of hosts for a name.
 _HOST = re.compile(r"([\w.~%-]+|\[[\w.~%:-]+\])(:[0-9]*)?", re.ASCII)
-
-_REFUSALS: dict[type[Exception], HTTPStatus] = {
-    framing.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    framing.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    framing.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
-    framing.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
-    framing.ParseException: HTTPStatus.BAD_REQUEST,
-    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
 
 _log = logging.getLogger("signet.server")
 
@@ -75,6 +63,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     ) -> None:
         self.settings, self.create_app, self.deadlines = settings, create_app, deadlines
         self.listener = Listener(settings.certs, deadlines)
+        self.express: Express | None = None
         super().__init__(prog="signet")
 
     def load_config(self) -> None:
@@ -84,6 +73,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> WSGIApplication:
         """The app, as each worker process builds it for itself."""
         app = self.create_app(self.settings)
+        self.express = app.express if isinstance(app, ExpressApp) else None
         return with_peer(app) if self.settings.proxy_socket is None else with_proxy(app)
 
     def _configuration(self) -> dict[str, Any]:
@@ -135,63 +125,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return self.listener.context()
 
 
-class BoundedWorker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads, of which none waits for an idle connection, lingers in the accepting loop or answers in HTML."""
-
-    def enqueue_req(self, conn: Any) -> None:
-        """Give a connection to a thread only once it has sent something."""
-        if conn.initialized or conn.data_ready:
-            super().enqueue_req(conn)
-            return
-        conn.sock.settimeout(0)
-        conn.timeout = time.monotonic() + self.app.deadlines.handshake if self.alive else 0
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
-
-    def handle(self, conn: Any) -> Any:
-        """Serve one request; a connection that ends is closed here, for gunicorn would wait for the peer while accepting."""
-        kept = super().handle(conn)
-        if kept and conn.sock not in misframed:
-            return kept
-        _say_goodbye(conn.sock, self.app.deadlines.linger)
-        return False
-
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        if conn.sock.fileno() == -1:
-            self.nr_conns -= 1
-        elif self.alive and not fs.cancelled() and fs.exception() is None and fs.result() is True and _read_ahead(conn):
-            # The next request was read with the end of this one: the socket would never become readable for it.
-            self.enqueue_req(conn)
-        else:
-            super().finish_request(conn, fs)
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Answer what never reached the app in the same shape as the app's errors, and without an echo of it."""
-        peer = addr[0] if addr else "?"
-        if isinstance(exc, ssl.SSLError):
-            self.log.info("connection from %s refused: %s", peer, exc)
-            return
-        identifier = request_id_of(None)
-        status = next(status for kind, status in _REFUSALS.items() if isinstance(exc, kind))
-        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.log.error("unexpected error outside the app [%s]", identifier, exc_info=exc)
-        else:
-            self.log.info("request from %s refused: %s [%s]", peer, type(exc).__name__, identifier)
-        try:
-            client.sendall(problem_answer(status, identifier))
-        except OSError as error:
-            self.log.debug("the refusal was not delivered: %s", error)
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: requests in flight end, connections that wait for nothing are closed at once."""
-        super().handle_exit(sig, frame)
-        self.method_queue.defer(self._close_idle)
-
-    def _close_idle(self) -> None:
-        for conn in (*self.keepalived_conns, *self.pending_conns):
-            conn.timeout = 0  # past: gunicorn's loop closes them after the events that it is about to handle
-
-
 class OneLineLogger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's log, in our format, with one line for a connection that was cut: anybody can cause those at will."""
 
@@ -206,27 +139,6 @@ class OneLineLogger(glogging.Logger):  # type: ignore[misc]
             self.info("connection cut: %s", error)
         else:
             super().exception(msg, *args, **kwargs)
-
-
-def _say_goodbye(connection: socket.socket, linger: float) -> None:
-    """Close after the peer had time to read the answer: bytes that we leave unread would make the kernel drop it."""
-    try:
-        if isinstance(connection, BoundedSocket) or connection.family == socket.AF_UNIX:
-            connection.settimeout(linger)  # a bounded socket goes on to bound itself
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(64 * 1024):
-                pass
-    except OSError:
-        pass  # cut by the peer or by its allowance: closed either way
-    finally:
-        connection.close()
-
-
-def _read_ahead(conn: Any) -> bool:
-    """Whether bytes of the connection were read that no request has used yet."""
-    unreader = conn.parser.unreader
-    unreader.unread(ahead := unreader.take_buffered())
-    return bool(ahead)
 
 
 def _connections(threads: int) -> int:
