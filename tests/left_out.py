@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -23,6 +24,13 @@ def find_postgresql() -> Path | None:
 
 
 NEEDS = {"browser": ("a Chromium", find_chromium), "postgres": ("the programs of a PostgreSQL server", find_postgresql)}
+
+
+def leave_out(why: str) -> NoReturn:
+    """The test under way is left out and named at the end; in CI it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why, pytrace=False)
+    pytest.skip(f"left out: {why}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -396,6 +396,9 @@ CLOSED = [
     "/admin",
     "/.git/config",
     "/static/x",
+    "/static/etc/passwd",
+    "/certs/ca.pem",
+    "/data/signet.db",
 ]
 
 

@@ -19,6 +19,7 @@ from backend.identity import authority as authority_module
 from backend.identity import server_certificate
 from backend.identity.authority import ensure_authority, ensure_secret, ensure_server_certificate, ensure_token_key
 from backend.identity.server_certificate import server_hosts
+from backend.identity.token_keys import read_token_key
 from backend.settings import REPOSITORY, Settings
 
 SECRETS = {"key-encryption-key", "server.key", "web-app.pem", "root.key", "subscribers-ca.key", "server-ca.key"}
@@ -257,6 +258,13 @@ class TestSecrets:
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         assert key.curve.name == "secp256r1"
         assert ensure_token_key(settings).read_bytes() == content
+
+    def test_a_token_key_that_is_none_is_named(self, settings: Settings) -> None:
+        path = ensure_token_key(settings)
+        path.write_text("half a key")
+        with pytest.raises(UnsafeSettings, match=path.name) as refused:
+            read_token_key(settings)
+        assert "half a key" not in str(refused.value)
 
     def test_a_secret_is_made_once(self, tmp_path: Path) -> None:
         path = tmp_path / "certs" / "a-token"
