@@ -14,7 +14,6 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.cli.presence import announced
 from backend.database import db
 from backend.logs import configure_logging
 from backend.monitoring.trace import trace_of
@@ -30,6 +29,7 @@ from backend.training.jobs import live_jobs
 from backend.training.journey import PATIENCE_SECONDS, Journey, Registration, Tracking, remove_folder
 from backend.training.keeper import Keeper
 from backend.training.mlflow_http import MlflowHttp
+from backend.training.presence import announced
 from backend.training.signals import on_end_signal
 from backend.training.tables import Job
 from backend.training.tracking import DatasetFacts, log_run

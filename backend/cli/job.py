@@ -12,9 +12,9 @@ from rich.table import Table
 
 from backend.cli.context import Context
 from backend.cli.database import transaction
-from backend.cli.presence import is_worker_present
 from backend.errors import Conflict, NotReady
 from backend.training.jobs import cancel_job, get_job
+from backend.training.presence import is_worker_present
 from backend.training.tables import FINISHED
 
 _POLL_SECONDS = 0.2

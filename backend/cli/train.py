@@ -14,12 +14,12 @@ from backend.cli.context import Context, pass_context
 from backend.cli.database import transaction
 from backend.cli.failure import Failure
 from backend.cli.job import Standing, follow, interrupt, tell
-from backend.cli.presence import is_worker_present
 from backend.cli.words import read_names, read_pairs, read_values
 from backend.datasets.options import ReadOptions
 from backend.datasets.store import create_dataset
 from backend.errors import NotReady
 from backend.training.jobs import Wish, create_job
+from backend.training.presence import is_worker_present
 
 _COLUMNS = (
     SpinnerColumn(),

@@ -1,6 +1,5 @@
 """A file that enters the data folder whole or not at all, and leaves it with the transaction that removes its row."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from backend.datasets.uploads import private_file
+from backend.durable import flush
 
 _MADE, _DOOMED = "datasets.made", "datasets.doomed"
 
@@ -21,19 +21,11 @@ def whole_file(target: Path) -> Iterator[Path]:
     private_file(part).close()
     try:
         yield part
-        _flush(part)
+        flush(part)
         part.replace(target)
-        _flush(target.parent)
+        flush(target.parent)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def keep_if_committed(session: Session, path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from backend.durable import flush
 from backend.errors import UnsafeSettings
 from backend.identity import server_certificate, web_app_certificate
 from backend.identity.authority_files import (
@@ -30,7 +31,6 @@ from backend.pki.keystore import (
     make_private_folder,
     private_pem,
     read_private,
-    sync_folder,
     write_private,
     write_public,
 )
@@ -112,7 +112,7 @@ def _create(settings: Settings) -> None:
     write_certificates(authority, unfinished)
     seal_keys(settings, authority, unfinished)
     unfinished.rename(folder)
-    sync_folder(settings.certs)
+    flush(settings.certs)
 
 
 def _with_issuers_in_date(settings: Settings) -> Authority:

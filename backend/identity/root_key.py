@@ -4,13 +4,13 @@ from pathlib import Path
 
 from backend.audit.events import Event
 from backend.audit.journal import record
+from backend.durable import flush
 from backend.errors import Conflict, Invalid, NotFound
 from backend.identity.authority_files import authority_folder, locked, open_authority, read_certificate, write_key
 from backend.identity.passwords import LONGEST, SHORTEST
 from backend.pki.keystore import (
     read_private,
     seal_under_passphrase,
-    sync_folder,
     unseal_under_passphrase,
     write_private,
 )
@@ -36,7 +36,7 @@ def take_root_offline(settings: Settings, target: Path, passphrase: str, *, acto
         unseal_under_passphrase("root", read_private(target), passphrase)
         folder = authority_folder(settings)
         (folder / "root.key").unlink()
-        sync_folder(folder)
+        flush(folder)
     record(Event.ROOT_KEY_REMOVED, actor=actor)
 
 

@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import IO, Any
-from urllib.parse import quote
-
-import httpx
 
 from backend.errors import NotFound, NotReady
 from backend.registry.mlflow_token import ensure_service_token
 from backend.settings import Settings
+from backend.training.mlflow_http import MlflowHttp, MlflowRefused, path_of
 
 # Model to alias to version.
 Aliases = Mapping[str, Mapping[str, int]]
 
-_API = "/api/2.0/mlflow"
-_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE = 1000
-_SILENT = "MLflow does not answer at the moment. Try again in a few seconds."
 
 
 class MlflowRest:
@@ -27,8 +23,8 @@ class MlflowRest:
     """
 
     def __init__(self, settings: Settings, seconds: float = 10) -> None:
-        headers = {"Authorization": f"Bearer {ensure_service_token(settings)}", "Accept-Encoding": "identity"}
-        self._http = httpx.Client(base_url=settings.mlflow, headers=headers, timeout=seconds, trust_env=False)
+        token = ensure_service_token(settings)
+        self._http = MlflowHttp(settings.mlflow, lambda: token, seconds)
 
     def close(self) -> None:
         self._http.close()
@@ -53,9 +49,8 @@ class MlflowRest:
         try:
             self._call("GET", "registered-models/get", {"name": model})
         except NotFound:
-            answer = self._send("POST", f"{_API}/registered-models/create", json={"name": model})
-            if _error_code(answer) != "RESOURCE_ALREADY_EXISTS":
-                _verify(answer)
+            with _in_our_words(but="RESOURCE_ALREADY_EXISTS"):
+                self._http.post("registered-models/create", {"name": model})
 
     def find_versions(self, model: str, tag: str, value: str) -> list[int]:
         """The versions of the model that carry the tag, the oldest first; none where there is no such model."""
@@ -75,24 +70,18 @@ class MlflowRest:
 
     def artifact_root(self, run_id: str) -> str:
         """Where the run keeps its files, below `mlflow-artifacts:/`."""
-        uri: str = self._call("GET", "runs/get", {"run_id": run_id})["run"]["info"]["artifact_uri"]
-        return uri.removeprefix("mlflow-artifacts:/").lstrip("/")
+        return path_of(self._call("GET", "runs/get", {"run_id": run_id})["run"]["info"]["artifact_uri"])
 
     def put_file(self, path: str, content: IO[bytes]) -> None:
         """Keep a file at that path of the artifact store."""
-        _verify(self._send("PUT", f"{_ARTIFACTS}/{quote(path)}", content=content))
+        with _in_our_words():
+            self._http.put_artifact(path, content)
 
     @contextmanager
     def file(self, path: str) -> Iterator[Iterator[bytes]]:
         """The bytes of a file of the artifact store, piece by piece."""
-        try:
-            with self._http.stream("GET", f"{_ARTIFACTS}/{quote(path)}") as answer:
-                if answer.is_error:
-                    answer.read()
-                _verify(answer)
-                yield answer.iter_raw()
-        except httpx.TransportError as error:
-            raise NotReady(_SILENT, cause=repr(error)) from error
+        with _in_our_words(), self._http.artifact(path) as pieces:
+            yield pieces
 
     def _pages(self, path: str, key: str, question: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         asked = {"max_results": str(_PAGE), **question}
@@ -104,30 +93,19 @@ class MlflowRest:
             asked["page_token"] = answer["next_page_token"]
 
     def _call(self, method: str, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        given: dict[str, Any] = {"params": values} if method == "GET" else {"json": values}
-        answer = self._send(method, f"{_API}/{path}", **given)
-        _verify(answer)
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
-        try:
-            return self._http.request(method, path, **given)
-        except httpx.TransportError as error:
-            raise NotReady(_SILENT, cause=repr(error)) from error
+        with _in_our_words():
+            if method == "GET":
+                return self._http.get(path, **values)
+            return (self._http.post if method == "POST" else self._http.delete)(path, values)
 
 
-def _verify(answer: httpx.Response) -> None:
-    if answer.is_success:
-        return
-    cause = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
-    if answer.status_code == httpx.codes.NOT_FOUND:
-        raise NotFound("MLflow does not know that model, version or file.", cause=cause)
-    raise NotReady("MLflow refused what the platform asked of it.", cause=cause)
-
-
-def _error_code(answer: httpx.Response) -> str | None:
-    if answer.headers.get("Content-Type", "").startswith("application/json") and answer.is_error:
-        code: str | None = answer.json().get("error_code")
-        return code
-    return None
+@contextmanager
+def _in_our_words(*, but: str = "") -> Iterator[None]:
+    """A refusal becomes NotFound or NotReady; one with the code `but` is as good as an answer."""
+    try:
+        yield
+    except MlflowRefused as refused:
+        if refused.status == HTTPStatus.NOT_FOUND:
+            raise NotFound("MLflow does not know that model, version or file.", cause=str(refused)) from refused
+        if not but or refused.code != but:
+            raise NotReady("MLflow refused what the platform asked of it.", cause=str(refused)) from refused

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.training.mlflow_http import MlflowHttp, MlflowRefused
+from backend.training.mlflow_http import MlflowHttp, MlflowRefused, path_of
 from backend.training.spec import RESULT_FILE, Result
 from backend.training.tables import Job
 
@@ -54,7 +54,7 @@ def log_run(
     mlflow.post("runs/log-inputs", {"run_id": run_id, "datasets": [_input(dataset)]})
     for name, content in _artifacts(result_folder, result):
         check()
-        mlflow.put_artifact(run["info"]["artifact_uri"], name, content)
+        mlflow.put_artifact(f"{path_of(run['info']['artifact_uri'])}/{name}", content)
     check()
     mlflow.post("runs/update", {"run_id": run_id, "status": "FINISHED", "end_time": _milliseconds(result.finished_at)})
     return run_id

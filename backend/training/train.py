@@ -1,7 +1,6 @@
 """The steps of a training: a spec and a folder come in; the folder `result/` appears, whole or not at all."""
 
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from backend.algorithms.catalog import get_algorithm
 from backend.algorithms.compilation import Compiled, compile_model
 from backend.algorithms.contract import Algorithm, Validation
 from backend.algorithms.signature import Signature
+from backend.durable import flush
 from backend.errors import TrainingImpossible
 from backend.training.drawing import draw
 from backend.training.evaluate import evaluate, judge
@@ -156,22 +156,14 @@ def _write(
 def _publish(draft: Path, result: Path) -> None:
     """Give the result its name at once, with its bytes on the disk; one that stands there already is as good as this."""
     for path in (*draft.rglob("*"), draft):
-        _flush(path)
+        flush(path)
     try:
         draft.rename(result)
     except OSError:
         if not result.is_dir():
             raise
         shutil.rmtree(draft)
-    _flush(result.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(result.parent)
 
 
 def _signature(spec: Spec, prepared: Prepared, algorithm: Algorithm) -> Signature:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import pytest
 
 from backend.cli import job as job_module
-from backend.cli.presence import announced
 from backend.database import db
 from backend.datasets.store import list_datasets
 from backend.storage import create_storage
 from backend.training import lease
 from backend.training.jobs import list_jobs
+from backend.training.presence import announced
 
 TABLE = "size,colour,kind\n" + "".join(f"{n}.5,{'red' if n % 2 else 'blue'},{'ab'[n % 2]}\n" for n in range(20))
 

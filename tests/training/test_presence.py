@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from backend.cli.presence import announced, is_worker_present
 from backend.settings import REPOSITORY
+from backend.training.presence import announced, is_worker_present
 
 _WORKER = """
 import sys, time
 from pathlib import Path
-from backend.cli.presence import announced
+from backend.training.presence import announced
 from backend.settings import Settings
 with announced(Settings(home=Path(sys.argv[1]))):
     print("there", flush=True)
