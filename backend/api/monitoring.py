@@ -28,7 +28,10 @@ class TrafficQuery(Query):
     since: AwareDatetime | None = Field(None, description="A day before `until` where absent")
     until: AwareDatetime | None = Field(None, description="This moment where absent; itself not included")
     step: int | None = Field(
-        None, ge=60, multiple_of=60, description="Seconds, whole minutes; about 100 steps where absent"
+        None,
+        ge=60,
+        multiple_of=60,
+        description="Seconds, whole minutes; about 100 steps where absent. Older than two days, hours are known",
     )
     by: By | None = Field(None, description="A line for each of these instead of one for all; `caller` is for managers")
 

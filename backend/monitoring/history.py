@@ -54,7 +54,7 @@ class Figures:
     def add(self, status: int, row: Row[Any]) -> None:
         """More of them, as a row of sums has it."""
         self.requests += row.requests
-        self.rows += row.rows
+        self.rows += int(row.rows)  # PostgreSQL sums large integers as decimals
         if status == _SUCCEEDED:
             self.latency = [a + b for a, b in zip(self.latency, row[-BUCKETS:], strict=True)]
         elif status == _REFUSED:
@@ -65,7 +65,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class Span:
-    """From `since` to before `until`, in steps of whole minutes; both are aligned to the step."""
+    """From `since` to before `until`, in steps of whole minutes; both are aligned to the step.
+
+    What is older than two days is known by the hour, and stands in the first step of its hour.
+    """
 
     since: datetime
     until: datetime

@@ -19,11 +19,24 @@ SECONDS = 60
 # While the database is away, sums wait in memory; no longer than this, so that they cannot fill it.
 _MOST_MINUTES = 60
 
+_HOUR, _DAY, _FINE_DAYS = 60, 24 * 60, 2
+# The name under which hours stand in the table, whoever counted their minutes.
+HOURLY = "hour"
+_LOCK = 0x7E1E0001
+
 _COLUMNS = (*KEY, *SUMS)
+_SAME = ", ".join(KEY[1:-1])
 # Both databases know these words.
 _WRITE = text(
     f"INSERT INTO traffic ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "  # noqa: S608 - our names
     f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in SUMS)}"
+)
+# Under one lock, and followed by the removal of what it read: no minute is folded twice.
+_FOLD = text(
+    f"INSERT INTO traffic ({', '.join(_COLUMNS)}) "  # noqa: S608 - our names
+    f"SELECT minute / {_HOUR} * {_HOUR}, {_SAME}, '{HOURLY}', {', '.join(f'SUM({name})' for name in SUMS)} FROM traffic "
+    f"WHERE minute < :limit AND writer <> '{HOURLY}' GROUP BY minute / {_HOUR} * {_HOUR}, {_SAME} "
+    f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {', '.join(f'{name} = traffic.{name} + excluded.{name}' for name in SUMS)}"
 )
 
 
@@ -78,11 +91,16 @@ class Minutes:
             else:
                 self._forget_past()
 
-    def prune(self, days: int) -> None:
-        """Remove what is older, whoever wrote it."""
-        oldest = int(self._clock()) // SECONDS - days * 24 * 60
+    def tidy(self, days: int) -> None:
+        """Remove what is older than that, and fold what is older than two days into hours, whoever wrote it."""
+        current = int(self._clock()) // SECONDS
+        limit = (current - _FINE_DAYS * _DAY) // _HOUR * _HOUR
         with self._engine.begin() as connection:
-            connection.execute(delete(traffic).where(traffic.c.minute < oldest))
+            if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            connection.execute(delete(traffic).where(traffic.c.minute < current - days * _DAY))
+            connection.execute(_FOLD, {"limit": limit})
+            connection.execute(delete(traffic).where(traffic.c.minute < limit, traffic.c.writer != HOURLY))
 
     def _rows(self, minute: int) -> list[dict[str, object]]:
         kept = self._minutes[minute]

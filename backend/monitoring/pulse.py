@@ -1,6 +1,7 @@
 """What a process does again and again beside its requests: takes the sums that they left and hands them to those who keep them."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +13,13 @@ _log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 FLUSH_SECONDS = 5.0
-_PRUNE_SECONDS = 3600.0
+_TIDY_SECONDS = 3600.0
 
 Keeper = Callable[[Mapping[Series, Sums]], None]
 
 
 class Pulse:
-    """Of one process: a beat each second, into the database every few seconds, what is too old out of it every hour."""
+    """Of one process: a beat each second, into the database every few seconds, what is old tidied there every hour."""
 
     def __init__(
         self,
@@ -33,7 +34,7 @@ class Pulse:
         self._taking = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._flushed_at = self._pruned_at = time.monotonic()
+        self._flushed_at, self._tidied_at = time.monotonic(), -math.inf
 
     def start(self) -> None:
         """From now on, in a thread of this process (after a fork, not before)."""
@@ -75,6 +76,6 @@ class Pulse:
         if moment >= self._flushed_at + FLUSH_SECONDS:
             self._flushed_at = moment
             self._minutes.flush()
-        if moment >= self._pruned_at + _PRUNE_SECONDS:
-            self._pruned_at = moment
-            self._minutes.prune(self._days)
+        if moment >= self._tidied_at + _TIDY_SECONDS:
+            self._tidied_at = moment
+            self._minutes.tidy(self._days)
