@@ -27,6 +27,7 @@ from gunicorn.http import errors as framing
 from backend.errors import SignetError
 from backend.identity.authority import ensure_authority, ensure_server_certificate
 from backend.listener.express import Express, ExpressApp
+from backend.listener.memory import return_large_pieces
 from backend.listener.tls import Deadlines, Listener
 from backend.listener.wsgi import with_peer, with_proxy
 from backend.logs import configure_logging
@@ -50,6 +51,7 @@ def serve(
 ) -> None:
     """Serve the API until SIGTERM, which lets requests in flight end; the app is built in each worker process."""
     configure_logging(settings.log_format)
+    return_large_pieces()
     ensure_authority(settings)
     process_files.share(settings)
     Server(settings, create_app, deadlines or Deadlines()).run()

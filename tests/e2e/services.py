@@ -77,8 +77,10 @@ class Service:
         """Take its certificate back."""
         _done(manager.post(f"/v1/certificates/{self.serial_number}/revoke", json={"reason": "keyCompromise"}), 200)
 
-    def delete(self) -> None:
-        assert self.platform.client().delete(f"/v1/subscribers/{self.id}").status_code == 204
+    def delete(self, manager: httpx.Client | None = None) -> None:
+        """Remove the subscriber for good."""
+        answer = (manager or self.platform.client()).delete(f"/v1/subscribers/{self.id}")
+        assert answer.status_code == 204, answer.text
 
 
 def _ca(platform: Platform) -> str:
