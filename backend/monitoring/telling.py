@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -13,7 +14,9 @@ _log = logging.getLogger(__name__)
 
 # More than this waits only where the log is written more slowly than requests come; what comes then is not told.
 MOST_WAITING = 20_000
-_AT_ONCE = 500
+# Woken for each request, the thread would take the processor from the next one; and for as long as it works on so many, others wait.
+_PAUSE_SECONDS = 0.05
+_AT_ONCE = 50
 
 
 class Exchange(NamedTuple):
@@ -52,6 +55,7 @@ class Teller:
     ) -> None:
         self._listeners, self._closing, self._most = listeners, closing, most_waiting
         self._waiting: SimpleQueue[Exchange | None] = SimpleQueue()
+        self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
@@ -75,6 +79,7 @@ class Teller:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._waiting.put(None)
+            self._ending.set()
             thread.join(timeout=10)
             for close in self._closing:
                 close()
@@ -82,14 +87,18 @@ class Teller:
     def _run(self) -> None:
         going_on = True
         while going_on:
-            exchanges = self._next()
+            exchanges = self._some()
             going_on = exchanges[-1] is not None
             told = [exchange for exchange in exchanges if exchange is not None]
             for listen in self._listeners:
                 self._hand(listen, told)
+            if len(exchanges) < _AT_ONCE:
+                self._ending.wait(_PAUSE_SECONDS)
+            else:
+                time.sleep(0)  # whoever waits for the interpreter goes first
 
-    def _next(self) -> list[Exchange | None]:
-        """Waits for one, and takes what waits with it."""
+    def _some(self) -> list[Exchange | None]:
+        """Waits for one, and takes some that wait with it."""
         found = [self._waiting.get()]
         try:
             while found[-1] is not None and len(found) < _AT_ONCE:
