@@ -93,6 +93,16 @@ async def end_session(request: Request) -> Response:
     return response
 
 
+@same_origin
+async def session_state(request: Request) -> Response:
+    """204 where the session of the browser lives, 401 where it does not; asking is no use of it."""
+    try:
+        found = await to_thread.run_sync(SESSIONS.find, read_visitor(request))
+    except SignetError as error:
+        return refused_by_api(error)
+    return Response(status_code=204) if found else refused(401, "unauthenticated", "Sign in first.")
+
+
 def _exchange(code: str, visitor: Visitor) -> NewWebSession | None:
     return upstream.platform().web_sessions.exchange(code, agent=visitor.agent)
 
@@ -108,4 +118,5 @@ async def _end(visitor: Visitor) -> None:
 ROUTES = [
     Route("/ui/session", begin_session, methods=["POST"]),
     Route("/ui/session/end", end_session, methods=["POST"]),
+    Route("/ui/session/state", session_state, methods=["POST"]),
 ]

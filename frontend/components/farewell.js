@@ -1,5 +1,23 @@
-// A tab in which somebody signed out tells the others, so that no page of that person stays on a screen.
-const channel = new BroadcastChannel("signet-session")
-channel.onmessage = () => location.reload()
+// No page of a person stays on a screen after their session: a tab that signs out tells the others, and each tab asks now and then.
+const EVERY = 60 * 1000
 
-export default function () {}
+async function ask() {
+  const answer = await fetch("/ui/session/state", {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "X-Signet-UI": "1" },
+  })
+  if (answer.status === 401) location.reload()
+}
+
+function listen() {
+  const channel = new BroadcastChannel("signet-session")
+  channel.onmessage = () => location.reload()
+  // A server that does not answer says nothing of the session.
+  setInterval(() => ask().catch(() => {}), EVERY)
+  return channel
+}
+
+export default function () {
+  window.signetFarewell ??= listen()
+}

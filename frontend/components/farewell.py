@@ -1,4 +1,4 @@
-"""What makes every tab of a browser notice that its session was ended in another one."""
+"""What makes every tab of a browser notice that its session is over: ended in another tab, elsewhere, or by doing nothing."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _component = st.components.v2.component("signet_farewell", html="<span></span>",
 
 
 def listen() -> None:
-    """Load this page anew when another tab of the browser signs out."""
+    """Load this page anew when its session is over; a page that is only looked at keeps no session alive."""
     _component(key="farewell")

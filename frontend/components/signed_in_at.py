@@ -30,12 +30,18 @@ def _row(each: SignedInAt, *, end: Callable[[SignedInAt], None] | None) -> None:
         if each["is_current"]:
             st.badge("This one", icon=":material/check:", color="green")
     with where:
-        st.markdown(states.plain(each["address"]) or "This machine, or not known")
+        st.markdown(_place(each["address"]))
         st.caption(_times(each), help=f"Signed in {times.utc(each['created_at'])}, last used {times.utc(_seen(each))}")
     if end is not None and not each["is_current"]:
         with act:
             if st.button("End", key=f"end_{each['id']}", icon=":material/logout:"):
                 end(each)
+
+
+def _place(address: str) -> str:
+    if address in {"127.0.0.1", "::1"}:
+        return "the machine of the platform"
+    return states.plain(address) or "address not known"
 
 
 def _times(each: SignedInAt) -> str:

@@ -1,5 +1,6 @@
 """Sessions of the web app: only it may ask, a code works once, a handle is the person until it is ended or not used."""
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from backend.api.catalog import ENDPOINTS
 from backend.audit.tables import AuditEvent
 from backend.database import db, now
 from backend.identity.tables import Session, WebHandle
+from backend.listener.wsgi import PROXIED
 from backend.settings import Settings
 from tests.api.conftest import CHROME, FIREFOX, Subscribed, WebApp
 from tests.conftest import PASSWORD, Person
@@ -67,6 +69,20 @@ class TestWhoMayAsk:
     def test_it_gets_no_token_for_itself(self, web_app: WebApp) -> None:
         form = {"grant_type": "client_credentials", "client_id": "web-app"}
         assert web_app.call("POST", "/oauth/token", data=form).status_code == 401
+
+    def test_a_proxy_hands_its_certificate_on(
+        self, web_app: WebApp, http: FlaskClient, subscribed: object, settings: Settings
+    ) -> None:
+        billing: Subscribed = subscribed("billing", models=["*"])  # type: ignore[operator]
+
+        def resumed(der: bytes) -> int:
+            headers = {"Client-Cert": f":{base64.b64encode(der).decode()}:"}
+            address = "/v1/web-sessions/resume"
+            return http.post(
+                address, json={"handle": "x"}, headers=headers, environ_overrides={PROXIED: True}
+            ).status_code
+
+        assert [resumed(der) for der in (web_app.der, billing.der, b"nonsense")] == [404, 401, 401]
 
     def test_a_certificate_that_was_taken_away_is_refused_at_once(self, web_app: WebApp, settings: Settings) -> None:
         (settings.certs / "web-app.pem").unlink()

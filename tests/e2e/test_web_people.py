@@ -177,6 +177,8 @@ def _with_second_factor(page: Page, password: str) -> str:
     """Set it up; a recovery code."""
     button(page, "Set up").click()
     expect(button(page, "Use it from now on")).to_be_visible(timeout=WAIT)
+    page.get_by_text("Or add it by hand").click()
+    expect(page.locator("code").first).to_be_visible(timeout=WAIT)
     secret = page.locator("code").first.inner_text().strip()
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).now())

@@ -108,7 +108,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-@pytest.mark.parametrize("address", ["/ui/session", "/ui/session/end"])
+@pytest.mark.parametrize("address", ["/ui/session", "/ui/session/end", "/ui/session/state"])
 def test_only_our_own_pages_may_post(
     web: httpx.Client, stub: StubPlatform, headers: dict[str, str], address: str
 ) -> None:
@@ -140,6 +140,18 @@ def test_the_end_is_the_end_even_when_the_platform_is_down(web: httpx.Client, ha
     web.cookies.set(NAME, handle)
     assert web.get("/media/x").status_code == 401
     assert not stub.handles
+
+
+def test_a_page_asks_whether_its_session_lives_and_keeps_it_alive_by_nothing(
+    web: httpx.Client, handle: str, stub: StubPlatform
+) -> None:
+    assert web.post("/ui/session/state", headers=OURS).status_code == 204
+    assert [body["active"] for call, body in stub.web if call.endswith("/resume")] == [False]
+    web.cookies.set(NAME, "another")
+    assert web.post("/ui/session/state", headers=OURS).status_code == 401
+    stub.is_down = True
+    web.cookies.set(NAME, "a third")
+    assert web.post("/ui/session/state", headers=OURS).status_code == 502
 
 
 DOORS = ["/_stcore/upload_file/s/f", "/media/0.png", "/_stcore/metrics", "/_stcore/agent/openapi.json"]
