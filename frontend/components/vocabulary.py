@@ -85,6 +85,7 @@ EVENTS = {
     "root_key.returned": "Root key returned",
     "token.issued": "Token issued",
     "model.promoted": "Model promoted",
+    "model.swap_failed": "Model not swapped",
     "model.alias_removed": "Alias removed",
     "model.renamed": "Model renamed",
     "model.deleted": "Model or version deleted",
