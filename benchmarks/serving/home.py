@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from numpy.typing import NDArray
 
-from backend.cli.presence import is_worker_present
 from backend.settings import Settings
+from backend.training.presence import is_worker_present
 from benchmarks.serving.data import COLUMNS, DEPTH, TARGET, TREES, write_table
 from benchmarks.serving.servers import Tls, end, environment, free_port, wait_until
 
