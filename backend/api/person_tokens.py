@@ -38,7 +38,6 @@ def install(app: Flask, settings: Settings) -> None:
         JWT_DECODE_ALGORITHMS=["ES256"],
         JWT_PRIVATE_KEY=private,
         JWT_PUBLIC_KEY=public,
-        JWT_TOKEN_LOCATION=["headers"],
         JWT_ENCODE_ISSUER=_ISSUER,
         JWT_DECODE_ISSUER=_ISSUER,
         JWT_ENCODE_AUDIENCE=_AUDIENCE,
