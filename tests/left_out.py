@@ -23,7 +23,16 @@ def find_postgresql() -> Path | None:
     return folders[-1] if folders else None
 
 
-NEEDS = {"browser": ("a Chromium", find_chromium), "postgres": ("the programs of a PostgreSQL server", find_postgresql)}
+def find_nginx() -> str | None:
+    """The path of an installed nginx; Debian has it where only root looks."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+NEEDS = {
+    "browser": ("a Chromium", find_chromium),
+    "postgres": ("the programs of a PostgreSQL server", find_postgresql),
+    "nginx": ("an nginx", find_nginx),
+}
 
 
 def leave_out(why: str) -> NoReturn:
@@ -40,7 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if find() is None:
             for item in items:
                 if item.get_closest_marker(marker):
-                    item.add_marker(pytest.mark.skip(reason=f"left out: this machine has no {what.removeprefix('a ')}"))
+                    item.add_marker(
+                        pytest.mark.skip(
+                            reason=f"left out: this machine has no {what.removeprefix('a ').removeprefix('an ')}"
+                        )
+                    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
