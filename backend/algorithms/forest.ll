@@ -10,8 +10,9 @@
 %node = type { float, i32, i32, float }
 ; root, depth, and the output that its leaves are added to
 %tree = type { i32, i32, i32 }
-; nodes, sets, trees, base values; how many trees, columns, outputs; whether any node is a category; whether outputs become shares
-%forest = type { ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64 }
+; nodes, sets, trees, base values; how many trees, columns, outputs; whether any node is a category; whether outputs become shares;
+; and of `Blocks`: places, thresholds, columns, leaves
+%forest = type { ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, ptr, ptr, ptr, ptr }
 
 declare double @exp(double)
 
@@ -85,13 +86,62 @@ arrived:
   ret float %leaf
 }
 
-; Adds the leaves of all trees to the sums of a few rows: tree by tree, so that a tree stays in the nearest cache.
-define internal void @add_leaves(ptr %nodes, ptr %sets, ptr %trees, i64 %count, i64 %width, i64 %outputs,
-                                 ptr %rows, i64 %n, ptr %sums, i1 %mixed) alwaysinline {
+; Rows (n, columns) of float64 as columns of 64 rows of float32, twice: with what is missing as the smallest number, then as the largest.
+define internal void @turn(ptr %rows, i64 %n, i64 %width, ptr %turned) noinline {
 entry:
+  %cells = mul i64 %width, 64
+  br label %row
+row:
+  %r = phi i64 [ 0, %entry ], [ %r.next, %row.done ]
+  %row.start = mul i64 %r, %width
+  br label %cell
+cell:
+  %c = phi i64 [ 0, %row ], [ %c.next, %cell ]
+  %from = add i64 %row.start, %c
+  %from.at = getelementptr double, ptr %rows, i64 %from
+  %wide = load double, ptr %from.at
+  %value = fptrunc double %wide to float
+  %missing = fcmp uno float %value, 0.0
+  %smallest = select i1 %missing, float 0xFFF0000000000000, float %value
+  %largest = select i1 %missing, float 0x7FF0000000000000, float %value
+  %column = mul i64 %c, 64
+  %left = add i64 %column, %r
+  %right = add i64 %left, %cells
+  %left.at = getelementptr float, ptr %turned, i64 %left
+  %right.at = getelementptr float, ptr %turned, i64 %right
+  store float %smallest, ptr %left.at
+  store float %largest, ptr %right.at
+  %c.next = add i64 %c, 1
+  %c.more = icmp ult i64 %c.next, %width
+  br i1 %c.more, label %cell, label %row.done, !llvm.loop !0
+row.done:
+  %r.next = add i64 %r, 1
+  %r.more = icmp ult i64 %r.next, %n
+  br i1 %r.more, label %row, label %done
+done:
+  ret void
+}
+
+; Adds the leaves of all trees to the sums (outputs, 64) of at most 64 rows: tree by tree, so that a tree stays in the nearest cache. Where there is room
+; for `turned` rows, a tree that has a table takes many rows at once.
+define internal void @add_leaves(%forest %forest, ptr %rows, i64 %n, ptr %sums, ptr %turned, i1 %mixed) alwaysinline {
+entry:
+  %nodes = extractvalue %forest %forest, 0
+  %sets = extractvalue %forest %forest, 1
+  %trees = extractvalue %forest %forest, 2
+  %count = extractvalue %forest %forest, 4
+  %width = extractvalue %forest %forest, 5
+  %places = extractvalue %forest %forest, 9
+  %thresholds = extractvalue %forest %forest, 10
+  %columns = extractvalue %forest %forest, 11
+  %leaves = extractvalue %forest %forest, 12
+  %is.many = icmp ne ptr %turned, null
+  br i1 %is.many, label %many, label %tree
+many:
+  call void @turn(ptr %rows, i64 %n, i64 %width, ptr %turned)
   br label %tree
 tree:
-  %t = phi i64 [ 0, %entry ], [ %t.next, %tree.done ]
+  %t = phi i64 [ 0, %entry ], [ 0, %many ], [ %t.next, %tree.done ]
   %t.more = icmp ult i64 %t, %count
   br i1 %t.more, label %tree.open, label %done
 tree.open:
@@ -101,15 +151,35 @@ tree.open:
   %depth = extractvalue %tree %entry.of, 1
   %output = extractvalue %tree %entry.of, 2
   %output.64 = zext i32 %output to i64
-  br label %row
+  %sums.start = mul i64 %output.64, 64
+  %sums.at = getelementptr float, ptr %sums, i64 %sums.start
+  br i1 %is.many, label %ask, label %row
+ask:
+  %place.at = getelementptr i32, ptr %places, i64 %t
+  %place = load i32, ptr %place.at
+  %has.table = icmp sge i32 %place, 0
+  br i1 %has.table, label %at.once, label %row
+at.once:
+  %place.64 = zext i32 %place to i64
+  %table = mul i64 %place.64, 64
+  %thresholds.at = getelementptr float, ptr %thresholds, i64 %table
+  %columns.at = getelementptr i32, ptr %columns, i64 %table
+  %leaves.at = getelementptr float, ptr %leaves, i64 %table
+  br label %part
+part:
+  %first = phi i64 [ 0, %at.once ], [ %first.next, %part ]
+  %turned.at = getelementptr float, ptr %turned, i64 %first
+  %part.at = getelementptr float, ptr %sums.at, i64 %first
+  call void @add_at_once(ptr %thresholds.at, ptr %columns.at, ptr %leaves.at, ptr %turned.at, ptr %part.at)
+  %first.next = add i64 %first, 32
+  %part.more = icmp ult i64 %first.next, %n
+  br i1 %part.more, label %part, label %tree.done
 row:
-  %r = phi i64 [ 0, %tree.open ], [ %r.next, %row ]
+  %r = phi i64 [ 0, %tree.open ], [ 0, %ask ], [ %r.next, %row ]
   %row.start = mul i64 %r, %width
   %row.at = getelementptr double, ptr %rows, i64 %row.start
   %leaf = call float @leaf_of(ptr %nodes, ptr %sets, i32 %root, i32 %depth, ptr %row.at, i1 %mixed)
-  %sum.start = mul i64 %r, %outputs
-  %sum.place = add i64 %sum.start, %output.64
-  %sum.at = getelementptr float, ptr %sums, i64 %sum.place
+  %sum.at = getelementptr float, ptr %sums.at, i64 %r
   %sum = load float, ptr %sum.at
   %sum.new = fadd float %sum, %leaf
   store float %sum.new, ptr %sum.at
@@ -123,13 +193,14 @@ done:
   ret void
 }
 
-; The sums of one row as they are.
+; The sums of one row, one in 64 numbers, as they are.
 define internal void @copy(ptr %sums, i64 %outputs, ptr %out) alwaysinline {
 entry:
   br label %next
 next:
   %i = phi i64 [ 0, %entry ], [ %i.next, %next ]
-  %sum.at = getelementptr float, ptr %sums, i64 %i
+  %i.far = mul i64 %i, 64
+  %sum.at = getelementptr float, ptr %sums, i64 %i.far
   %sum = load float, ptr %sum.at
   %wide = fpext float %sum to double
   %out.at = getelementptr double, ptr %out, i64 %i
@@ -149,7 +220,8 @@ entry:
 largest:
   %i = phi i64 [ 0, %entry ], [ %i.next, %largest ]
   %most = phi float [ %first, %entry ], [ %most.next, %largest ]
-  %sum.at = getelementptr float, ptr %sums, i64 %i
+  %i.far = mul i64 %i, 64
+  %sum.at = getelementptr float, ptr %sums, i64 %i.far
   %sum = load float, ptr %sum.at
   %more = fcmp ogt float %sum, %most
   %most.next = select i1 %more, float %sum, float %most
@@ -162,7 +234,8 @@ raise:
 power:
   %j = phi i64 [ 0, %raise ], [ %j.next, %power ]
   %total = phi double [ 0.0, %raise ], [ %total.next, %power ]
-  %score.at = getelementptr float, ptr %sums, i64 %j
+  %j.far = mul i64 %j, 64
+  %score.at = getelementptr float, ptr %sums, i64 %j.far
   %score = load float, ptr %score.at
   %score.wide = fpext float %score to double
   %below = fsub double %score.wide, %most.wide
@@ -186,22 +259,17 @@ done:
   ret void
 }
 
-; Answers of `n` rows (n, columns), row by row in memory, to `out` (n, outputs).
-define void @predict(ptr %forest.at, ptr %rows, i64 %n, ptr %out) {
+; Answers of `n` rows (n, columns), row by row in memory, to `out` (n, outputs). `turned` is room for 64 rows of float32, twice, or null.
+define void @predict(ptr %forest.at, ptr %rows, i64 %n, ptr %out, ptr %turned) {
 entry:
   %forest = load %forest, ptr %forest.at
-  %nodes = extractvalue %forest %forest, 0
-  %sets = extractvalue %forest %forest, 1
-  %trees = extractvalue %forest %forest, 2
   %base = extractvalue %forest %forest, 3
-  %count = extractvalue %forest %forest, 4
   %width = extractvalue %forest %forest, 5
   %outputs = extractvalue %forest %forest, 6
   %mixed.64 = extractvalue %forest %forest, 7
   %shares.64 = extractvalue %forest %forest, 8
   %mixed = icmp ne i64 %mixed.64, 0
   %shares = icmp ne i64 %shares.64, 0
-  %base.bytes = mul i64 %outputs, 4
   %cells = mul i64 %outputs, 64
   %sums = alloca float, i64 %cells
   br label %block
@@ -218,27 +286,28 @@ block.open:
   %block.at = getelementptr double, ptr %rows, i64 %block.start
   br label %reset
 reset:
-  %r = phi i64 [ 0, %block.open ], [ %r.next, %reset ]
-  %reset.start = mul i64 %r, %outputs
+  %o = phi i64 [ 0, %block.open ], [ %o.next, %reset ]
+  %base.at = getelementptr float, ptr %base, i64 %o
+  %base.one = load float, ptr %base.at
+  %base.first = insertelement <64 x float> poison, float %base.one, i64 0
+  %base.all = shufflevector <64 x float> %base.first, <64 x float> poison, <64 x i32> zeroinitializer
+  %reset.start = mul i64 %o, 64
   %reset.at = getelementptr float, ptr %sums, i64 %reset.start
-  call void @llvm.memcpy.p0.p0.i64(ptr %reset.at, ptr %base, i64 %base.bytes, i1 false)
-  %r.next = add i64 %r, 1
-  %r.more = icmp ult i64 %r.next, %size
-  br i1 %r.more, label %reset, label %add
+  store <64 x float> %base.all, ptr %reset.at, align 4
+  %o.next = add i64 %o, 1
+  %o.more = icmp ult i64 %o.next, %outputs
+  br i1 %o.more, label %reset, label %add
 add:
   br i1 %mixed, label %add.mixed, label %add.numbers
 add.mixed:
-  call void @add_leaves(ptr %nodes, ptr %sets, ptr %trees, i64 %count, i64 %width, i64 %outputs,
-                        ptr %block.at, i64 %size, ptr %sums, i1 true)
+  call void @add_leaves(%forest %forest, ptr %block.at, i64 %size, ptr %sums, ptr %turned, i1 true)
   br label %answer
 add.numbers:
-  call void @add_leaves(ptr %nodes, ptr %sets, ptr %trees, i64 %count, i64 %width, i64 %outputs,
-                        ptr %block.at, i64 %size, ptr %sums, i1 false)
+  call void @add_leaves(%forest %forest, ptr %block.at, i64 %size, ptr %sums, ptr %turned, i1 false)
   br label %answer
 answer:
   %a = phi i64 [ 0, %add.mixed ], [ 0, %add.numbers ], [ %a.next, %answer.done ]
-  %a.start = mul i64 %a, %outputs
-  %a.at = getelementptr float, ptr %sums, i64 %a.start
+  %a.at = getelementptr float, ptr %sums, i64 %a
   %place = add i64 %begin, %a
   %out.start = mul i64 %place, %outputs
   %out.at = getelementptr double, ptr %out, i64 %out.start
@@ -259,4 +328,6 @@ done:
   ret void
 }
 
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+; Left to itself LLVM turns several cells at once, which scatters them one by one and is slower.
+!0 = distinct !{ !0, !1 }
+!1 = !{ !"llvm.loop.vectorize.enable", i1 false }

@@ -1,5 +1,6 @@
 """A boosted forest as flat arrays of numbers, predicted by compiled code: rows come in, numbers or shares go out."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.algorithms.contract import Form, Matrix
+from backend.algorithms.forest_blocks import ROWS, Blocks, lay_out
 from backend.algorithms.forest_kernel import Kernel, get_kernel
 from backend.errors import Invalid
 
@@ -20,6 +22,9 @@ _COLUMN = 2**30 - 1
 _FILE = "forest.npz"
 # Visits of a tree; with more of them other threads may run meanwhile.
 _BRIEF = 20_000
+# With fewer rows each goes down the trees by itself.
+_MANY = 8
+_LINE = 64  # bytes of a cache line
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +55,9 @@ class Forest(Form):
         out = np.empty((len(X), len(self.base)))
         kernel, header = self._kernel, self._header
         predict = kernel.briefly if len(X) * len(self.trees) < _BRIEF else kernel.at_length
-        predict(header.address, X.ctypes.data, len(X), out.ctypes.data)
+        turned = header.room() if len(X) >= _MANY else None
+        address = None if turned is None else turned.ctypes.data + -turned.ctypes.data % _LINE
+        predict(header.address, X.ctypes.data, len(X), out.ctypes.data, address)
         return out if self.shares else out[:, 0]
 
     def save(self, folder: Path) -> None:
@@ -74,15 +81,27 @@ class Forest(Form):
         mixed = bool((self.nodes["column"] < 0).any())
         parts = (self.nodes, self.sets, self.trees, self.base)
         counts = (len(self.trees), self.width, len(self.base), int(mixed), int(self.shares))
-        return _Header(np.array([*(part.ctypes.data for part in parts), *counts], dtype=np.int64))
+        return _Header(parts, counts, lay_out(self.nodes, self.trees["root"], self.width), self.width)
 
 
 class _Header:
-    """What the kernel is told of a forest: four addresses and five numbers in a row."""
+    """What the kernel is told of a forest: addresses and numbers in a row."""
 
-    def __init__(self, words: NDArray[np.int64]) -> None:
-        self._words = words
-        self.address = words.ctypes.data
+    def __init__(self, parts: Sequence[NDArray[Any]], counts: Sequence[int], blocks: Blocks, width: int) -> None:
+        self._blocks = blocks  # owns what the addresses lead to
+        tables = (blocks.places, blocks.thresholds, blocks.columns, blocks.leaves)
+        words = [*_addresses(parts), *counts, *_addresses(tables)]
+        self._words = np.array(words, dtype=np.int64)
+        self._bytes = 2 * width * ROWS * 4 + _LINE
+        self.address = self._words.ctypes.data
+
+    def room(self) -> NDArray[np.uint8] | None:
+        """Where one call may lay rows out by columns, from a cache line's start; None where no tree has use for that."""
+        return None if self._blocks.is_empty else np.empty(self._bytes, dtype=np.uint8)
+
+
+def _addresses(arrays: Iterable[NDArray[Any]]) -> list[int]:
+    return [array.ctypes.data for array in arrays]
 
 
 def _has_types(forest: Forest) -> bool:

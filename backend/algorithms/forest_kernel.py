@@ -11,12 +11,13 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from backend.algorithms.contract import FormUnavailable
+from backend.algorithms.forest_blocks import kernel_text
 
-# (forest, rows, number of rows, out): addresses and a count.
-Predict = Callable[[int, int, int, int], None]
+# (forest, rows, number of rows, out, room for turned rows or None): addresses and a count.
+Predict = Callable[[int, int, int, int, int | None], None]
 
 _SOURCE = Path(__file__).with_name("forest.ll")
-_ARGUMENTS = (ctypes.c_size_t, ctypes.c_size_t, ctypes.c_ssize_t, ctypes.c_size_t)
+_ARGUMENTS = (ctypes.c_size_t, ctypes.c_size_t, ctypes.c_ssize_t, ctypes.c_size_t, ctypes.c_void_p)
 _compiling = threading.Lock()
 
 
@@ -48,7 +49,7 @@ def _compile() -> Kernel:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
     )
-    module = llvm.parse_assembly(_SOURCE.read_text("utf-8"))
+    module = llvm.parse_assembly(_SOURCE.read_text("utf-8") + kernel_text())
     module.verify()
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     passes = llvm.create_pass_builder(machine, tuning)
