@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.algorithms.contract import Matrix
-from backend.algorithms.encoding import LISTED, RowEncoder
+from backend.algorithms.encoding import FEW, LISTED, RowEncoder
+from backend.algorithms.number_table import NumberTable, are_whole, find_numbers
 from backend.algorithms.signature import LARGEST_INTEGER, Column, expand
 from backend.algorithms.values import Unfit, value_encoder
 from backend.errors import FieldProblem, InvalidFields
 
 # Values as JSON has them, or an array of numbers or of truth values.
 Values = Sequence[Any] | NDArray[Any]
-
-_FEW = 16  # rows; below, what numpy takes to begin is more than Python takes for all
 
 
 class ColumnEncoder:
@@ -27,15 +26,13 @@ class ColumnEncoder:
         self._encoders = [value_encoder(column) for column in columns]
         self._widths = [len(expand([column])) for column in columns]
         self._by_row = RowEncoder(columns)
-        self._whole = [place for place, column in enumerate(columns) if column.kind == "integer"]
-        self._may_miss = np.array([column.missing for column in columns])
-        self._are_numbers = all(column.kind in {"number", "integer"} for column in columns)
+        self._table = NumberTable(columns)
 
     def encode(self, given: Mapping[str, Values]) -> Matrix:
         """The matrix of these columns, all of one length; InvalidFields with every offending field (the first 20)."""
         self._verify_names(given)
         rows = len(given[self._columns[0].name])
-        if rows < _FEW:
+        if rows < FEW:
             return self._by_row.encode(list(zip(*(_plain(given[c.name]) for c in self._columns), strict=True)))
         matrix = np.empty((rows, sum(self._widths)), dtype=np.float64)
         problems: list[FieldProblem] = []
@@ -44,7 +41,7 @@ class ColumnEncoder:
             out = matrix[:, place : place + width]
             values = given[column.name]
             place += width
-            if not (isinstance(values, np.ndarray) and _fill(column, values, out)):
+            if not _fill_at_once(column, values, out):
                 problems += _fill_one_by_one(column, _plain(values), encode, out)
         if problems:
             raise InvalidFields(sorted(problems, key=lambda problem: problem.row or 0)[:LISTED])
@@ -52,22 +49,11 @@ class ColumnEncoder:
 
     def encode_table(self, values: NDArray[Any]) -> Matrix:
         """The matrix of numbers (rows, columns) in the order of the columns; the same as of their rows."""
-        if self._are_numbers and values.shape[1] == len(self._columns) and values.dtype.kind == "f":
-            found = values.astype(np.float64)
-            if self._fits(found):
-                found[:, self._whole] += 0.0  # a whole number has no negative zero
+        if self._table.takes and values.shape[1] == len(self._columns) and values.dtype.kind == "f":
+            found = values.astype(np.float64, order="C")
+            if self._table.fits(found):
                 return found
         return self.encode({column.name: values[:, place] for place, column in enumerate(self._columns)})
-
-    def _fits(self, found: Matrix) -> bool:
-        """Whether every number fits its column; what is missing is made the one NaN."""
-        finite = np.isfinite(found)
-        if not finite.all():
-            missing = np.isnan(found)
-            if not (finite | (missing & self._may_miss)).all():
-                return False
-            found[missing] = np.nan
-        return not self._whole or _are_whole(found[:, self._whole])
 
     def _verify_names(self, given: Mapping[str, Values]) -> None:
         missing = [FieldProblem(column.name, "is missing") for column in self._columns if column.name not in given]
@@ -81,13 +67,15 @@ def _plain(values: Values) -> Sequence[Any]:
     return plain
 
 
-def _are_whole(found: Matrix) -> bool:
-    """Whether all are whole numbers that are kept exactly, or missing."""
-    return bool((np.isnan(found) | ((found == np.trunc(found)) & (np.abs(found) <= LARGEST_INTEGER))).all())
+def _fill_at_once(column: Column, values: Values, out: Matrix) -> bool:
+    """Fill the cells of a column at once where every value fits; False leaves it to the slower way, which knows reasons."""
+    if isinstance(values, np.ndarray):
+        return _fill(column, values, out)
+    found = find_numbers(values) if column.kind in {"number", "integer"} else None
+    return found is not None and _fill_floats(column, found, out)
 
 
 def _fill(column: Column, values: NDArray[Any], out: Matrix) -> bool:
-    """Fill the cells of a column at once where every value fits; False leaves it to the slower way, which knows reasons."""
     if values.dtype.kind == "b":
         if column.kind != "boolean":
             return False
@@ -111,7 +99,7 @@ def _fill_floats(column: Column, values: NDArray[Any], out: Matrix) -> bool:
     if np.isinf(found).any() or (missing.any() and not column.missing):
         return False
     if column.kind == "integer":
-        if not _are_whole(found):
+        if not are_whole(found):
             return False
         found += 0.0  # a whole number has no negative zero
     found[missing] = np.nan

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.algorithms.column_encoding import ColumnEncoder
 from backend.algorithms.encoding import RowEncoder, encode_rows, encode_table
 from backend.algorithms.signature import Column
 from backend.errors import FieldProblem, InvalidFields
@@ -215,3 +217,60 @@ def test_every_absent_arrow_column_is_named() -> None:
 def test_no_rows_make_an_empty_matrix() -> None:
     assert RowEncoder(COLUMNS).encode([]).shape == (0, 10)
     assert encode_table(COLUMNS, arrow([])).shape == (0, 10)
+
+
+NUMBERS = (Column("a", "number"), Column("b", "integer", missing=True), Column("c", "number", missing=True))
+FITTING = st.tuples(
+    st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53) | st.sampled_from([-0.0, 1e300]),
+    st.none() | st.integers(-(2**53), 2**53) | st.integers(-9, 9).map(float) | st.just(-0.0),
+    st.none() | st.floats(allow_infinity=False),
+)
+ODD = st.sampled_from(
+    [None, True, "1", 0.5, 2**53 + 1, -(2**53) - 1, 10**400, float("inf"), [1.0], 2.0**53 + 2, float("nan")]
+)
+
+
+@given(
+    st.lists(FITTING, min_size=16, max_size=40),
+    st.none() | st.tuples(st.integers(0, 15), st.integers(0, 2), ODD),
+    st.sampled_from(["lists", "objects", "columns"]),
+)
+@settings(deadline=None, max_examples=300)
+def test_many_numbers_at_once_are_those_of_each_row_alone(
+    rows: list[tuple[Any, ...]], odd: tuple[int, int, Any] | None, form: str
+) -> None:
+    table = [list(row) for row in rows]
+    if odd is not None:
+        table[odd[0]][odd[1]] = odd[2]
+    encoder = RowEncoder(NUMBERS)
+
+    def alone() -> bytes:
+        return b"".join(encoder.encode([row]).tobytes() for row in table)
+
+    def together() -> bytes:
+        if form == "columns":
+            columns = dict(zip("abc", map(list, zip(*table, strict=True)), strict=True))
+            return ColumnEncoder(NUMBERS).encode(columns).tobytes()
+        given_rows = table if form == "lists" else [dict(zip("abc", row, strict=True)) for row in table]
+        return encoder.encode(given_rows).tobytes()
+
+    try:
+        expected = alone()
+    except InvalidFields as refusal:
+        fields = [problem.field for problem in refusal.problems]
+        with pytest.raises(InvalidFields) as refused:
+            together()
+        assert [problem.field for problem in refused.value.problems] == fields
+    else:
+        assert together() == expected
+
+
+@pytest.mark.parametrize(
+    "change", [lambda row: row[:-1], lambda row: [*row, 1.0], lambda row: 3.0, lambda row: {"a": 1.0}, lambda row: None]
+)
+def test_among_many_rows_one_of_another_form_is_named(change: Callable[[list[float]], Any]) -> None:
+    rows: list[Any] = [[1.0, 2, 3.0] for _ in range(30)]
+    rows[17] = change(rows[17])
+    with pytest.raises(InvalidFields) as refusal:
+        RowEncoder(NUMBERS).encode(rows)
+    assert {problem.row for problem in refusal.value.problems} == {17}
