@@ -10,8 +10,8 @@ from backend.monitoring.latency import BUCKETS, bucket_of
 
 PEOPLE, NOBODY, OTHER = "people", "nobody", "other"
 UNKNOWN_MODEL = "unknown"
-# More different sums than this are a mistake or an attack; what comes after is counted together.
-MOST_SERIES = 2000
+# More different sums than this at once are a mistake or an attack; what comes after is counted together.
+MOST_AT_ONCE = 5000
 
 
 class Series(NamedTuple):
@@ -46,11 +46,10 @@ class Traffic:
     `is_known` says whether there is a model of that name: callers write names as they like, and no name of theirs may become a series.
     """
 
-    def __init__(self, is_known: Callable[[str], bool], *, most_series: int = MOST_SERIES) -> None:
-        self._is_known, self._most = is_known, most_series
+    def __init__(self, is_known: Callable[[str], bool], *, most_at_once: int = MOST_AT_ONCE) -> None:
+        self._is_known, self._most = is_known, most_at_once
         self._lock = threading.Lock()
         self._sums: dict[tuple[str, str, str, str, int], Sums] = {}
-        self._seen: set[tuple[str, str, str, str]] = set()
         self._entered = self._left = 0
 
     def record(
@@ -105,12 +104,9 @@ class Traffic:
         # What a version answered is a model of ours, whether an alias names it or not.
         if not version and not self._is_known(model):
             model = UNKNOWN_MODEL
-        name = (model, version, protocol, caller)
-        if name not in self._seen:
-            if len(self._seen) >= self._most:
-                name = (OTHER, "", protocol, OTHER)
-            self._seen.add(name)
-        return self._sums.setdefault((*name, status), Sums())
+        if len(self._sums) >= self._most:
+            model, version, caller = OTHER, "", OTHER
+        return self._sums.setdefault((model, version, protocol, caller, status), Sums())
 
 
 def caller_name(caller: Principal | None) -> str:

@@ -66,6 +66,17 @@ def test_labels_are_escaped(metrics: Metrics) -> None:
     assert families(_text(metrics))["signet_model_swaps"].type == "counter"
 
 
+def test_there_is_an_end_to_series() -> None:
+    metrics = Metrics(Traffic(lambda _: True), most_series=10)
+    for number in range(50):
+        for _ in range(2):
+            metrics.add({Series("iris", str(number), "native", "people", 500): Sums(1, 1, 0.1, _latency(0.1))})
+    text = _text(metrics)
+    assert value(text, "signet_prediction_requests_total", model="iris") == 20
+    assert value(text, "signet_prediction_requests_total", model="other", version="", caller="other") == 80
+    assert value(text, "signet_prediction_failures_total", model="other") == 80
+
+
 def test_requests_in_flight(metrics: Metrics) -> None:
     metrics._traffic.enter()
     metrics.sample()

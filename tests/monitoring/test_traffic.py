@@ -7,7 +7,7 @@ import pytest
 
 from backend.identity.principal import Principal
 from backend.monitoring.latency import BOUNDS, BUCKETS, bucket_of, quantile
-from backend.monitoring.traffic import MOST_SERIES, Series, Traffic
+from backend.monitoring.traffic import Series, Traffic
 
 SERVICE = Principal(kind="subscriber", id="s-1", name="billing")
 ADA = Principal(kind="person", id="p-1", name="ada")
@@ -51,14 +51,15 @@ def test_names_that_callers_invent_make_no_series() -> None:
     }  # fmt: skip
 
 
-def test_there_is_an_end_to_series() -> None:
-    traffic = Traffic(lambda _: True, most_series=10)
+def test_there_is_an_end_to_series_at_once_and_not_for_ever() -> None:
+    traffic = Traffic(lambda _: True, most_at_once=10)
     for number in range(50):
         _record(traffic, version=str(number))
     taken = traffic.take()
     assert len(taken) == 11
     assert taken[Series("other", "", "native", "other", 200)].count == 40
-    assert MOST_SERIES >= 1000
+    _record(traffic, version="51")
+    assert [series.version for series in traffic.take()] == ["51"]
 
 
 def test_nothing_is_lost_between_threads() -> None:
