@@ -135,9 +135,11 @@ def server_purpose(api: Running, service: Service) -> list[x509.Certificate]:
 
 
 def leaf_as_issuer(api: Running, service: Service) -> list[x509.Certificate]:
-    """23. A subscriber signs a certificate with its own key: it is no authority."""
+    """23. A subscriber signs a certificate for another name with its own key: it is no authority."""
+    # With its own name it would be taken for a self-signed one, which is another case.
+    another = replace(_applicant(service), common_name=str(uuid4()))
     signer = replace(Signer.itself("any", service.key), name=_of(service).subject)
-    return [certify(SUBSCRIBER, _applicant(service), signer=signer, now=datetime.now(UTC)), _of(service)]
+    return [certify(SUBSCRIBER, another, signer=signer, now=datetime.now(UTC)), _of(service)]
 
 
 def by_the_root(api: Running, service: Service) -> list[x509.Certificate]:
