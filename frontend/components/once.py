@@ -1,4 +1,7 @@
-"""What is told once: shown in the run after the one that made it, and kept nowhere."""
+"""What is told once: shown until the person says that they have it, and kept nowhere else.
+
+A run that follows at once, for whatever reason, would otherwise take it off the screen before anybody read it.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ def tell(title: str, draw: Callable[[], None], *, secret: bool = True) -> NoRetu
 
 def show_told() -> None:
     """The dialog for what the last run had to tell."""
-    told = st.session_state.pop(_KEY, None)
+    told = st.session_state.get(_KEY)
     if told is not None:
         title, draw, secret = told
         _show(title, draw, secret=secret)
 
 
 def _show(title: str, draw: Callable[[], None], *, secret: bool) -> None:
-    @st.dialog(title, width="medium", dismissible=not secret)
+    @st.dialog(title, width="medium", dismissible=not secret, on_dismiss=_forget)
     def telling() -> None:
         if secret:
             st.warning(
@@ -34,6 +37,11 @@ def _show(title: str, draw: Callable[[], None], *, secret: bool) -> None:
         draw()
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("I have it", key="told_done", type="primary"):
+                _forget()
                 st.rerun()
 
     telling()
+
+
+def _forget() -> None:
+    st.session_state.pop(_KEY, None)

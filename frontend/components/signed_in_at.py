@@ -31,7 +31,7 @@ def _row(each: SignedInAt, *, end: Callable[[SignedInAt], None] | None) -> None:
             st.badge("This one", icon=":material/check:", color="green")
     with where:
         st.markdown(_place(each["address"]))
-        st.caption(_times(each), help=f"Signed in {times.utc(each['created_at'])}, last used {times.utc(_seen(each))}")
+        st.caption(_times(each), help=_in_full(each))
     if end is not None and not each["is_current"]:
         with act:
             if st.button("End", key=f"end_{each['id']}", icon=":material/logout:"):
@@ -45,10 +45,12 @@ def _place(address: str) -> str:
 
 
 def _times(each: SignedInAt) -> str:
-    last = times.away(_seen(each))
-    return (
-        f"since {times.local(each['created_at'])} · last used {last} · ends {times.away(each['ends_at'])} if not used"
-    )
+    return f"since {times.local(each['created_at'])} · last used {times.away(_seen(each))}"
+
+
+def _in_full(each: SignedInAt) -> str:
+    signed_in, last = times.utc(each["created_at"]), times.utc(_seen(each))
+    return f"Signed in {signed_in}, last used {last}. Ends by itself {times.away(each['ends_at'])} if it is not used."
 
 
 def _seen(each: SignedInAt) -> str:

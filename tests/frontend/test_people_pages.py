@@ -107,7 +107,7 @@ def test_the_enrolment_token_is_shown_once_with_lines_to_copy(as_role: As) -> No
     assert "token=enrol-me-once" in codes(tab)
     assert "/.well-known/est/simpleenroll" in codes(tab)
     assert "shown once" in browser.words()
-    tab.run()
+    tab.button(key="told_done").click().run()
     assert "enrol-me-once" not in codes(tab)
     assert "enrol-me-once" not in repr(tab.session_state)
 
@@ -215,7 +215,7 @@ def test_a_key_made_here_is_told_once_and_its_file_not_at_all(as_role: As, stub:
     assert "opens-the-file" in codes(tab)
     # The file waits at the platform for the browser; this process never asked for it.
     assert not stub.people.fetched
-    tab.run()
+    tab.button(key="told_done").click().run()
     assert "opens-the-file" not in codes(tab)
 
 
