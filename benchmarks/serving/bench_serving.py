@@ -16,9 +16,10 @@ from benchmarks.serving import data, home
 from benchmarks.serving.data import ONE, THOUSAND
 from benchmarks.serving.installing import PEERS, cache
 from benchmarks.serving.measuring import Plan
-from benchmarks.serving.ours import Cpus, constant, ours, registry
+from benchmarks.serving.ours import Cpus, ours, registry
 from benchmarks.serving.peers import Peers
 from benchmarks.serving.profiling import profile
+from benchmarks.serving.proxies import constant
 from benchmarks.serving.report import report
 from benchmarks.serving.rounds import Schedule, read_json, run, write_json
 from benchmarks.serving.servers import Running, Server

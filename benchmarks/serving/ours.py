@@ -1,7 +1,6 @@
 """Our server, as it is deployed: TLS, client certificate, authorisation and validation on; embedded, and behind nginx."""
 
 import json
-import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from backend.settings import Settings
 from backend.supervision.roles import platform_roles
 from benchmarks.serving.data import as_json, numbers
 from benchmarks.serving.home import MODEL, Home
-from benchmarks.serving.installing import nginx
+from benchmarks.serving.proxies import proxy
 from benchmarks.serving.servers import Ask, Command, Server, free_port
 
 BINARY = ", binary"
@@ -43,9 +42,9 @@ def ours(home: Home, tables: Mapping[str, NDArray[np.float32]], cpus: Cpus, fold
     behind = Command(behind.argv, behind.cpus, behind.environment, ready=lambda: _answers(path))
     ports = free_port(), free_port()
     proxied = Server(
-        PROXIED, "ours", ports[0], asks, [behind, _nginx(home, folder, ports[0], path, cpus.load)], home.tls
+        PROXIED, "ours", ports[0], asks, [behind, proxy(home, folder, ports[0], path, cpus.load)], home.tls
     )
-    one = _nginx(home, folder, ports[1], path, cpus.server)
+    one = proxy(home, folder, ports[1], path, cpus.server)
     return [embedded, proxied, Server(ONE_CORE, "ours", ports[1], asks, [one], home.tls, shares=proxied.name)]
 
 
@@ -53,23 +52,6 @@ def registry(home: Home, cpus: Cpus) -> Server:
     """The platform's MLflow, which our server asks for aliases all the time, as it does when deployed."""
     command = Command(home.command("mlflow"), cpus.load, home.environment)
     return Server("MLflow of the platform", "reference", _port(home, "MLFLOW_PORT"), {}, [command])
-
-
-def constant(home: Home, folder: Path, cpus: frozenset[int], *, tls: bool) -> Server:
-    """nginx that answers at once: what the load generator can measure at most."""
-    port = free_port()
-    listen = f"listen 127.0.0.1:{port}{' ssl' if tls else ''}; {_tls_lines(home) if tls else ''}"
-    text = _nginx_text(folder, port, f"server {{ {listen} location / {{ return 200 '0.5'; }} }}")
-    ask = Ask("/", {}, b"", lambda answer: float(answer.text))
-    name = f"nginx, constant answer{', TLS with client certificate' if tls else ''}"
-    return Server(
-        name,
-        "reference",
-        port,
-        {"constant": ask},
-        [_nginx_command(folder, port, text, cpus)],
-        home.tls if tls else None,
-    )
 
 
 def _api_command(home: Home, cpus: Cpus, **more: str) -> Command:
@@ -107,64 +89,6 @@ def _binary_ask(table: NDArray[np.float32]) -> Ask:
         raise ValueError("no probabilities")
 
     return Ask(_INFER, {length: str(len(head)), "Content-Type": "application/octet-stream"}, head + raw, read)
-
-
-def _nginx(home: Home, folder: Path, port: int, path: Path, cpus: frozenset[int]) -> Command:
-    """A proxy that ends TLS, asks for the client's certificate and hands it on as RFC 9440 says."""
-    lines = "".join(rf"(?:(?<c{i}>[A-Za-z0-9+/=]+)\n)?" for i in range(1, 41))
-    value = ":" + "".join(f"$c{i}" for i in range(1, 41)) + ":"
-    text = f"""
-    map $ssl_client_raw_cert $client_cert {{
-        "~^-----BEGIN CERTIFICATE-----\\n{lines}-----END" "{value}";
-    }}
-    upstream api {{ server unix:{path}; keepalive 64; keepalive_requests 1000000; }}
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        {_tls_lines(home)}
-        client_max_body_size 16m;
-        client_body_buffer_size 1m;
-        location / {{
-            proxy_pass http://api;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_set_header Client-Cert $client_cert;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_buffer_size 16k;
-            proxy_buffers 32 16k;
-        }}
-    }}"""
-    return _nginx_command(folder, port, _nginx_text(folder, port, text), cpus)
-
-
-def _tls_lines(home: Home) -> str:
-    certs = home.folder / "certs"
-    return f"""ssl_certificate {certs}/server.pem; ssl_certificate_key {certs}/server.key;
-        ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off;
-        ssl_verify_client optional_no_ca; ssl_client_certificate {certs}/ca.pem;"""
-
-
-def _nginx_text(folder: Path, port: int, servers: str) -> str:
-    temporary = " ".join(
-        f"{name}_temp_path {folder}/nginx-{port}-{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.geteuid() == 0 else ""
-    return f"""
-daemon off; worker_processes 1; {user} pid {folder}/nginx-{port}.pid; error_log {folder}/nginx-{port}.log;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off; keepalive_requests 10000000; keepalive_timeout 75s; map_hash_bucket_size 256;
-    {temporary}
-    {servers}
-}}
-"""
-
-
-def _nginx_command(folder: Path, port: int, text: str, cpus: frozenset[int]) -> Command:
-    path = folder / f"nginx-{port}.conf"
-    path.write_text(text, "utf-8")
-    return Command([nginx(), "-c", str(path)], cpus)
 
 
 def _port(home: Home, name: str) -> int:
