@@ -64,16 +64,16 @@ compare:
   %by.number = zext i1 %reaches to i32
   br i1 %mixed, label %category, label %step
 category:
-  %offset = bitcast float %threshold to i32
-  %leaf.bits = load i32, ptr %leaf.at
+  ; A branch, unlike what follows: most splits are by number, and what a category needs would cost them half of their time.
   %is.category = icmp slt i32 %flagged, 0
-  %set.offset = select i1 %is.category, i32 %offset, i32 0
-  %set.words = select i1 %is.category, i32 %leaf.bits, i32 0
-  %held = call i32 @is_in_set(ptr %sets, i32 %set.offset, i32 %set.words, float %value)
-  %by.either = select i1 %is.category, i32 %held, i32 %by.number
+  br i1 %is.category, label %search, label %step
+search:
+  %offset = bitcast float %threshold to i32
+  %words = load i32, ptr %leaf.at
+  %by.set = call i32 @is_in_set(ptr %sets, i32 %offset, i32 %words, float %value)
   br label %step
 step:
-  %known = phi i32 [ %by.number, %compare ], [ %by.either, %category ]
+  %known = phi i32 [ %by.number, %compare ], [ %by.number, %category ], [ %by.set, %search ]
   %flags = lshr i32 %flagged, 30
   %if.missing = and i32 %flags, 1
   %missing = fcmp uno float %value, 0.0
