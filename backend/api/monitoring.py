@@ -17,14 +17,15 @@ from backend.monitoring.history import By, Figures, Line
 endpoints = Endpoints("Monitoring")
 
 _MOST_LINES = 50
+_NAME = r"^[A-Za-z0-9._:-]{0,64}$"
 _SECONDS = "Seconds; of the requests that succeeded; null where there were none"
 
 
 class TrafficQuery(Query):
-    model: str | None = None
-    version: str | None = Field(None, description="Empty: what was refused before a version was asked")
-    protocol: str | None = Field(None, description="`native`, `open-inference` or `mlflow`")
-    caller: str | None = Field(None, description="`subscriber:<id>`, `people` or `nobody`; for managers")
+    model: str | None = Field(None, pattern=_NAME)
+    version: str | None = Field(None, pattern=_NAME, description="Empty: what was refused before a version was asked")
+    protocol: str | None = Field(None, pattern=_NAME, description="`native`, `open-inference` or `mlflow`")
+    caller: str | None = Field(None, pattern=_NAME, description="`subscriber:<id>`, `people` or `nobody`; for managers")
     since: AwareDatetime | None = Field(None, description="A day before `until` where absent")
     until: AwareDatetime | None = Field(None, description="This moment where absent; itself not included")
     step: int | None = Field(

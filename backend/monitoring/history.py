@@ -90,15 +90,21 @@ class Line:
 
 def span_of(since: datetime | None, until: datetime | None, step: timedelta | None, *, moment: datetime) -> Span:
     """The span that is meant: a day up to this moment, in about a hundred steps, where nothing is said; Invalid for one that is none."""
-    until = until or moment
+    try:
+        span = _span(since, until or moment, step)
+    except (OverflowError, ValueError, OSError) as error:  # where time ends, on one machine or another
+        raise Invalid("These times are out of range.") from error
+    if span.points > MOST_POINTS:
+        raise Invalid(f"That is {span.points} steps; {MOST_POINTS} are the most. Take a longer 'step'.")
+    return span
+
+
+def _span(since: datetime | None, until: datetime, step: timedelta | None) -> Span:
     since = since or until - timedelta(days=1)
     if since >= until:
         raise Invalid("'since' must be before 'until'.")
     step = step or next((s for s in _STEPS if (until - since) / s <= _USUAL_POINTS), _STEPS[-1])
-    span = Span(_floor(since, step), _floor(until - timedelta(microseconds=1), step) + step, step)
-    if span.points > MOST_POINTS:
-        raise Invalid(f"That is {span.points} steps; {MOST_POINTS} are the most. Take a longer 'step'.")
-    return span
+    return Span(_floor(since, step), _floor(until - timedelta(microseconds=1), step) + step, step)
 
 
 def read_lines(span: Span, only: Mapping[str, str], by: By | None) -> list[Line]:

@@ -77,6 +77,8 @@ def test_only_who_keeps_subscribers_sees_callers(service: Subscribed, expert: Pe
 @pytest.mark.parametrize(
     "query",
     [
+        {"until": "9999-12-31T23:59:59Z", "since": "9999-12-31T00:00:00Z"}, {"until": "0001-01-01T00:00:00Z"}, {"model": "a\x00"},
+        {"since": "9999-12-31T23:59:59+00:00"}, {"step": "99999999999999999960"}, {"step": "31622460"}, {"caller": "x" * 65},
         {"step": "61"}, {"step": "0"}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}, {"by": "username"},
         {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, {"since": "2020-01-01T00:00:00Z", "step": "60"},
     ],
