@@ -31,6 +31,7 @@ class TrafficQuery(Query):
     step: int | None = Field(
         None,
         ge=60,
+        le=366 * 24 * 3600,
         multiple_of=60,
         description="Seconds, whole minutes; about 100 steps where absent. Older than two days, hours are known",
     )
