@@ -9,7 +9,7 @@ from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import native
 from backend.protocols.strict_json import write_json
-from backend.serving.models import Predictions, ServedModel
+from backend.serving.models import Outputs, Predictions, ServedModel
 
 endpoints = Endpoints("Predict")
 
@@ -49,12 +49,17 @@ def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[byt
         native.parse_table(payload, len(served.signature.columns), max_rows=max_rows) if served.takes_numbers else None
     )
     if table is not None:
-        predictions = served.as_predictions(served.predict_numbers(table))
-        question = native.Question((), many=True)
-    else:
-        question = native.parse(payload, max_rows=max_rows)
-        predictions = served.predict(question.rows)
+        return _rendered_many(served, served.predict_numbers(table)), len(table)
+    question = native.parse(payload, max_rows=max_rows)
+    predictions = served.predict(question.rows)
     return write_json(_rendered(served, question, predictions)), len(predictions.values)
+
+
+def _rendered_many(served: ServedModel, outputs: Outputs) -> bytes:
+    if outputs.shares is None:
+        return write_json(_rendered(served, native.Question((), many=True), served.as_predictions(outputs)))
+    origin = {"model": served.model, "version": served.version, "prediction_id": new_id()}
+    return native.render_many(outputs.values, served.class_names, outputs.shares, **origin)
 
 
 def _rendered(served: ServedModel, question: native.Question, predictions: Predictions) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from backend.errors import Malformed, TooLarge
 from backend.protocols.quick_json import Irregular, parse_quick_table
-from backend.protocols.strict_json import parse_rows
+from backend.protocols.strict_json import parse_rows, write_json
 
 Row = Sequence[Any] | Mapping[str, Any]
 
@@ -119,6 +120,33 @@ def render(
     if shares is not None:
         answer["probabilities"] = shares if question.many else shares[0]
     return {**answer, "model": model, "version": version, "prediction_id": prediction_id}
+
+
+def render_many(
+    values: list[Any],
+    names: Sequence[str],
+    shares: NDArray[np.float64],
+    *,
+    model: str,
+    version: str,
+    prediction_id: str,
+) -> bytes:
+    """The answer for many rows of a classifier, as JSON: what `render` gives, without an object for each row on the way."""
+    predictions = write_json({"predictions": values})[:-1]
+    origin = write_json({"model": model, "version": version, "prediction_id": prediction_id})[1:]
+    return b"".join([predictions, b',"probabilities":', _objects(names, shares), b",", origin])
+
+
+def _objects(names: Sequence[str], shares: NDArray[np.float64]) -> bytes:
+    """`shares` (rows, classes) as a list of objects: their numbers are written at once, and the names put between them."""
+    numbers = orjson.dumps(np.ascontiguousarray(shares).ravel(), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    first, *others = [write_json(name) + b":" for name in names]
+    row = [b"},{" + first, *(b"," + name for name in others)]
+    pieces = row * (2 * len(shares))
+    pieces[0::2] = row * len(shares)
+    pieces[1::2] = numbers
+    pieces[0] = b"[{" + first
+    return b"".join([*pieces, b"}]"])
 
 
 def _question(features: object, max_rows: int) -> Question:

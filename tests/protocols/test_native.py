@@ -4,10 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend.errors import Malformed, TooLarge
 from backend.protocols import native
+from backend.protocols.strict_json import write_json
 
 
 @dataclass
@@ -98,3 +100,23 @@ def test_the_schemas_say_what_is_read_and_written() -> None:
         answer.validate(native.render(question, given, model="m", version="1", prediction_id="p"))
     for bad in ({}, {"features": []}, {"features": 5}, {"features": [1], "x": 1}):
         assert not request.is_valid(bad), bad
+
+
+@pytest.mark.parametrize("names", [["no", "yes"], ["a", 'with "quotes", commas: and []{}', "ä\n"], ["only"]])
+@pytest.mark.parametrize("rows", [1, 2, 37])
+def test_many_rows_are_written_as_each_would_be(names: list[str], rows: int) -> None:
+    shares = np.random.default_rng(rows).dirichlet(np.ones(len(names)), size=rows)
+    shares[0] = np.resize([1e-300, 5e-324, 0.1], len(names))
+    values = [names[code] for code in shares.argmax(axis=1)]
+    each = Given(values, [dict(zip(names, row, strict=True)) for row in shares.tolist()])
+    origin = {"model": 'm"', "version": "3", "prediction_id": "p"}
+    expected = write_json(native.render(native.Question((), many=True), each, **origin))
+    assert native.render_many(values, names, shares, **origin) == expected
+    assert native.render_many(values, names, np.asfortranarray(shares), **origin) == expected
+
+
+def test_a_share_that_is_no_number_is_null_among_many() -> None:
+    body = native.render_many(
+        ["a"], ["a", "b"], np.array([[np.nan, np.inf]]), model="m", version="1", prediction_id="p"
+    )
+    assert json.loads(body)["probabilities"] == [{"a": None, "b": None}]
