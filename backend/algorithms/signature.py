@@ -141,7 +141,10 @@ def _features_of(column: Column) -> tuple[Feature, ...]:
 def _value_schema(column: Column) -> dict[str, Any]:
     schemas: dict[Kind, dict[str, Any]] = {
         "integer": {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER},
-        "number": {"type": "number"},
+        "number": {
+            "type": "number",
+            "description": "A finite number; a whole one within 2**53, so that it is kept exactly",
+        },
         "boolean": {"type": "boolean"},
         "category": {"type": "string", **_known(column)},
         "datetime": {

@@ -4,7 +4,8 @@ from typing import Any
 
 from backend.algorithms.signature import Signature
 from backend.api import predict
-from backend.api.openapi import OF_BOTH, PROBLEM, SECURITY_SCHEMES, refusals
+from backend.api.openapi import OF_BOTH, PROBLEM, SECURITY_SCHEMES, parameters, refusals
+from backend.serving.models import class_name
 
 
 def model_document(model: str, version: str, signature: Signature) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def model_document(model: str, version: str, signature: Signature) -> dict[str, 
     operation = {
         "operationId": "predict",
         "summary": f"Predict '{signature.target}'",
+        "parameters": [parameter for parameter in parameters(endpoint) if parameter["in"] == "query"],
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {"200": {"description": "The prediction", "content": _json(_answer(signature))}}
         | refusals(endpoint),
@@ -58,16 +60,22 @@ def _answer(signature: Signature) -> dict[str, Any]:
         own: dict[str, Any] = {"prediction": prediction}
     else:
         prediction = {"enum": list(signature.classes)}
-        probability = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
-        own = {"prediction": prediction, "probabilities": probability}
+        names = [class_name(label) for label in signature.classes]
+        probabilities = {
+            "type": "object",
+            "properties": {name: {"type": "number", "minimum": 0, "maximum": 1} for name in names},
+            "required": names,
+            "additionalProperties": False,
+        }
+        own = {"prediction": prediction, "probabilities": probabilities}
     common = {"model": {"type": "string"}, "version": {"type": "string"}, "prediction_id": {"type": "string"}}
     many = {
         f"{name}s" if name == "prediction" else name: {"type": "array", "items": part} for name, part in own.items()
     }
     return {
         "anyOf": [
-            {"type": "object", "required": ["prediction"], "properties": own | common},
-            {"type": "object", "required": ["predictions"], "properties": many | common},
+            {"type": "object", "required": [*own, *common], "properties": own | common},
+            {"type": "object", "required": [*many, *common], "properties": many | common},
         ]
     }
 

@@ -108,7 +108,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "tags": [endpoint.tag],
         "summary": summary,
         "description": f"{rest.strip()}\n\nWho may call: {endpoint.access.value}".strip(),
-        "parameters": _parameters(endpoint),
+        "parameters": parameters(endpoint),
         "responses": _responses(endpoint),
     }
     operation |= _security(endpoint)
@@ -136,7 +136,7 @@ def _content(endpoint: Endpoint) -> dict[str, Any]:
     return {}
 
 
-def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+def parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _VARIABLE.findall(endpoint.path)

@@ -1,12 +1,17 @@
 """What a model takes and gives survives being written down, and describes itself to others."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from backend.algorithms.signature import Column, Feature, Signature, expand, importances_by_column
-from backend.errors import Invalid
+from backend.algorithms.encoding import encode_rows
+from backend.algorithms.signature import Column, Feature, Signature, Unknown, expand, importances_by_column
+from backend.errors import Invalid, InvalidFields
 
 COLUMNS = (
     Column("age", "number", missing=True),
@@ -115,3 +120,34 @@ def test_another_format_or_a_lost_part_is_refused() -> None:
     for part in data:
         with pytest.raises(Invalid):
             Signature.from_json({name: value for name, value in data.items() if name != part})
+
+
+VALUES = st.sampled_from(
+    [None, True, 0, 1, 7.0, 0.5, -(2**53), 2**53, 2**60, 1e300, "S", "X", "", "1", "2026-01-31", "2026-01-31T12:00:00Z", [1], {}]
+)  # fmt: skip
+
+
+@given(st.fixed_dictionaries({column.name: VALUES for column in COLUMNS}), st.sampled_from(["missing", "refuse"]))
+@settings(deadline=None, max_examples=400)
+def test_the_schema_admits_what_the_model_takes(row: dict[str, Any], unknown: Unknown) -> None:
+    # What JSON Schema cannot say stays out: which texts are dates, and that whole numbers have bounds that others have not.
+    assume(row["bought"] not in ("S", "X", "", "1") and row["age"] != 2**60)
+    given_ = signature(columns=tuple(replace(c, unknown=unknown) if c.categories else c for c in COLUMNS))
+    try:
+        encode_rows(given_.columns, [row])
+        is_taken = True
+    except InvalidFields:
+        is_taken = False
+    assert Draft202012Validator(given_.row_schema()).is_valid(row) == is_taken
+
+
+@pytest.mark.parametrize("unknown", ["missing", "refuse"])
+def test_what_an_unknown_category_is_travels_with_the_model(unknown: Unknown) -> None:
+    given_ = signature(columns=(Column("port", "category", ("C",), unknown=unknown),))
+    assert Signature.from_json(json.loads(json.dumps(given_.to_json()))).columns[0].unknown == unknown
+    older = given_.to_json()
+    del older["columns"][0]["unknown"]
+    assert Signature.from_json(older).columns[0].unknown == "missing"
+    older["columns"][0]["unknown"] = "guess"
+    with pytest.raises(Invalid, match="guess"):
+        Signature.from_json(older)

@@ -36,9 +36,11 @@ class Registered:
         self.app, self.settings, self.folder = app, settings, folder
         self.count = 0
 
-    def __call__(self, model: str, task: str, *, version: int = 1, alias: str | None = "champion") -> ModelVersion:
+    def __call__(
+        self, model: str, task: str, *, version: int = 1, alias: str | None = "champion", **more: Any
+    ) -> ModelVersion:
         self.count += 1
-        result = make_result(self.folder / str(self.count), task, seed=self.count)  # type: ignore[arg-type]
+        result = make_result(self.folder / str(self.count), task, seed=self.count, **more)  # type: ignore[arg-type]
         return self.keep(result, model, task, version, alias)
 
     def keep(self, result: Path, model: str, task: str, version: int, alias: str | None) -> ModelVersion:
@@ -48,10 +50,11 @@ class Registered:
         target.parent.mkdir(parents=True, exist_ok=True)
         (result / "bundle").rename(target)
         job = make_job(model)
+        compiled = json.loads((result / "result.json").read_text())["compiled"]
         row = ModelVersion(
             model=model, version=version, job_id=job.id, run_id="0" * 32, dataset_id=job.dataset_id, algorithm="xgboost",
             task=task, digest=manifest.digest, manifest=manifest.to_json(), artifact_path="x",
-            signature=_signature(target), metrics={"accuracy": 0.9}, created_by="ada",
+            signature=_signature(target), metrics={"accuracy": 0.9}, compiled=compiled, created_by="ada",
         )  # fmt: skip
         db.session.add(row)
         db.session.commit()
