@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
     max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")
     max_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Most rows in one prediction request")
+    max_columns: Annotated[int, Field(ge=1, le=5000)] = Field(
+        5000, description="Most columns of a dataset, and so of a model and of the rows that it is asked for"
+    )
+    request_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        15, description="How long a request may stand still on its way in, in all; what moves earns time back"
+    )
     default_model: str = Field("iris", description="The model that answers `POST /predict`")
     threads: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Native threads (OpenMP, BLAS) that serving may use in a process"

@@ -35,8 +35,6 @@ def read_upload(request: Request, settings: Settings) -> Upload:
         raise Malformed("The form has no file in a part named 'file'.")
     filename = PurePath((part.filename or "").replace("\\", "/")).name
     name = request.form.get("name") or PurePath(filename).stem or "dataset"
-    if "\0" in name:
-        raise Malformed("The name holds the character U+0000, which no text here may have.")
     return Upload(cast("BinaryIO", part.stream), filename, name, _options(request))
 
 

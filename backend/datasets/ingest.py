@@ -11,6 +11,7 @@ from backend.datasets.dialect import Layout
 from backend.datasets.excel import sheet_as_text
 from backend.datasets.files import whole_file
 from backend.datasets.formats import Format, detect_format
+from backend.datasets.limits import MAX_COLUMNS, verify_columns
 from backend.datasets.options import ReadOptions
 from backend.datasets.parquet import read_parquet
 from backend.datasets.profiles import Profile, profile_columns
@@ -30,14 +31,17 @@ class Ingested:
     notes: list[str]
 
 
-def ingest(path: Path, filename: str, options: ReadOptions, target: Path) -> Ingested:
+def ingest(
+    path: Path, filename: str, options: ReadOptions, target: Path, *, most_columns: int = MAX_COLUMNS
+) -> Ingested:
     """Read the file at `path` and make the dataset at `target`; where that fails, nothing is at `target`.
 
-    `filename` is what its sender calls it. Raises DatasetUnreadable or TooLarge, saying what is wrong and where.
+    `filename` is what its sender calls it, `most_columns` how many it may have. Raises DatasetUnreadable or TooLarge, saying what is wrong and where.
     """
     kind = detect_format(path, filename)
     notes: list[str] = []
     reading = _reading(path, kind, options, notes)
+    verify_columns(len(reading.schema), most_columns)
     with whole_file(target) as part:
         rows = write_parquet(part, reading.schema, finite_batches(reading, notes))
         if rows == 0:

@@ -36,7 +36,7 @@ def create_dataset(
     dataset = Dataset(id=new_id(), name=verified_name(name), created_by=actor, options=options.to_json())
     target = dataset_path(settings, dataset)
     with received(stream, uploads_folder(settings), settings.max_upload_mb * MEGABYTE) as upload:
-        made = ingest(upload.path, filename, options, target)
+        made = ingest(upload.path, filename, options, target, most_columns=settings.max_columns)
     keep_if_committed(db.session(), target)
     dataset.sha256, dataset.bytes = upload.sha256, upload.bytes
     dataset.rows, dataset.columns = made.rows, made.columns

@@ -54,7 +54,7 @@ def serve(
     return_large_pieces()
     ensure_authority(settings)
     process_files.share(settings)
-    Server(settings, create_app, deadlines or Deadlines()).run()
+    Server(settings, create_app, deadlines or Deadlines(stall=settings.request_seconds)).run()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

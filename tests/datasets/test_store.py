@@ -108,11 +108,18 @@ def test_the_limit_is_the_setting(settings: Settings) -> None:
     assert _files(settings) == []
 
 
+def test_the_limit_of_columns_is_a_setting(settings: Settings) -> None:
+    narrow = settings.model_copy(update={"max_columns": 2})
+    with pytest.raises(TooLarge, match="The file has 3 columns; at most 2 can be read"):
+        store.create_dataset(narrow, "eve", "x", io.BytesIO(b"a,b,c\n1,2,3\n"), "x.csv")
+    assert _files(settings) == []
+
+
 def test_a_disk_that_fails_leaves_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("backend.datasets.files.os.fsync", full)
+    monkeypatch.setattr("backend.durable.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         _create(settings)
     assert _files(settings) == []

@@ -7,9 +7,11 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.attacks.conftest import Running as Api
 from tests.server.conftest import THREADS, Running, eventually, read_all
 from tests.server.tiny import DEADLINES
 
@@ -180,3 +182,16 @@ def test_cut_connections_leave_one_line_each(own_server: Running) -> None:
     log = own_server.log.read_text()
     assert "Traceback" not in log
     assert len(log.splitlines()) < 20
+
+
+def test_how_long_a_request_may_stand_still_is_a_setting(tmp_path: Path) -> None:
+    api = Api(tmp_path, SIGNET_REQUEST_SECONDS="1")
+    try:
+        began = time.monotonic()
+        answer = api.exchange(
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        )
+        assert answer.split(b" ", 2)[1] == b"408", answer
+        assert time.monotonic() - began < 10
+    finally:
+        api.stop()
