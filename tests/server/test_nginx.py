@@ -157,6 +157,18 @@ def test_a_strangers_certificate_is_refused_by_the_api_which_notes_it(nginx: Ngi
     assert (refusal.event, refusal.address) == ("request.refused", "127.0.0.1")
 
 
+def test_the_web_app_is_known_by_its_certificate_and_nobody_else_is(nginx: Nginx, home: Home, service: Service) -> None:
+    web_app = ssl.create_default_context(cafile=home.settings.certs / "ca.pem")
+    web_app.load_cert_chain(home.settings.certs / "web-app.pem")
+    found = []
+    for context in (web_app, service.context, None):
+        with contextlib.closing(nginx.connection(context)) as connection:
+            body, headers = b'{"handle": "x"}', {"Content-Type": "application/json"}
+            status, _ = ask(connection, "POST", "/v1/web-sessions/resume", body=body, headers=headers)
+            found.append(status)
+    assert found == [404, 401, 401]
+
+
 def test_sessions_are_not_resumed(nginx: Nginx, service: Service) -> None:
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         service.context.maximum_version = version
