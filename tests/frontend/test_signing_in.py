@@ -136,6 +136,17 @@ def test_a_connection_under_another_cookie_sees_nothing(browser: Browser, stub: 
     assert victim in stub.handles
 
 
+def test_what_a_connection_knew_under_one_cookie_is_gone_under_another(browser: Browser) -> None:
+    """Also where the other cookie is good: somebody with an account of their own takes over a connection by its id."""
+    browser.sign_in("scientist")
+    tab = browser.open("jobs")
+    tab.session_state["draft"] = "what the scientist typed"
+    browser.sign_in("expert")
+    tab.run()
+    assert "draft" not in tab.session_state
+    assert tab.session_state["roles"] == ["expert"]
+
+
 def test_signing_out_ends_the_session_here_and_at_the_platform(
     browser: Browser, stub: StubPlatform, posted: list[tuple[str, dict[str, str]]]
 ) -> None:
