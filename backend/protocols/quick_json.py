@@ -35,8 +35,14 @@ def parse_quick_table(data: bytes, key: str, width: int) -> NDArray[np.float64]:
 
     A number is the float64 that the strict reader and an encoder of numbers make of it.
     """
-    # One string in the whole text: it can only be the key. A truth value would pass for a number.
-    if data.count(b'"') != 2 or b"true" in data or b"false" in data:
+    # One string in the whole text: it can only be the key. Behind it a truth value would pass for a number.
+    begins, ends = data.find(b'"'), data.rfind(b'"')
+    if (
+        not 0 <= begins < ends
+        or data.find(b'"', begins + 1) != ends
+        or data.find(b"t", ends) > 0
+        or data.find(b"f", ends) > 0
+    ):
         raise Irregular
     value = _loads(data)
     rows = value.get(key) if type(value) is dict else None

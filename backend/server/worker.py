@@ -29,6 +29,10 @@ _REFUSALS: dict[type[Exception], HTTPStatus] = {
 }
 
 
+# Bytes that a thread reads at once; gunicorn's 8 kB make much of a body of some size.
+_READ = 256 * 1024
+
+
 class Idle:
     """Connections that wait for their next request, the one that waits longest first: what gunicorn does with a deque, and `touch`."""
 
@@ -143,6 +147,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         conn.set_timeout()
         if not self.alive:
             conn.timeout = time.monotonic() + self.app.deadlines.drain
+        conn.parser.unreader.mxchunk = _READ
         self.keepalived_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
 
