@@ -162,6 +162,30 @@ def test_every_protocol_gives_the_same_bits(served: Callable[[Task], ServedModel
     agree()
 
 
+@pytest.fixture(scope="module", params=["xgboost", "linear"])
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ServedModel:
+    result = make_result(tmp_path_factory.mktemp("either") / "result", algorithm=request.param, rounds=40)
+    manifest = Manifest.from_json(json.loads((result / "result.json").read_text())["manifest"])
+    return ServedModel.load("m", 1, result / "bundle", manifest)
+
+
+@pytest.mark.parametrize("way", [by_native, by_v2_json, by_inputs, by_parquet], ids=lambda way: way.__name__)
+def test_a_row_has_the_same_bits_alone_and_among_many(
+    either: ServedModel, way: Callable[[ServedModel, Rows], Outputs]
+) -> None:
+    @given(st.lists(row_values, min_size=1, max_size=100), st.integers(0, 99))
+    @settings(max_examples=25, deadline=None)
+    def agree(rows: Rows, place: int) -> None:
+        row = place % len(rows)
+        together, alone = way(either, rows), way(either, [rows[row]])
+        assert together.shares is not None
+        assert alone.shares is not None
+        assert together.shares[row].tobytes() == alone.shares[0].tobytes()
+        assert together.values[row] == alone.values[0]
+
+    agree()
+
+
 REFUSED = {
     "a fraction for a whole number": ({"count": 1.7}, [by_v2_json, by_records, by_split, by_inputs, by_csv]),
     "text for a number": ({"size": "five"}, [by_v2_json, by_records, by_split, by_inputs, by_csv]),
