@@ -21,7 +21,7 @@ class Choice:
     """What is served and how it was found; without a compiled form, `form` is the algorithm's own name.
 
     `max_difference` is the largest difference from the original as a share of its largest answer. `speedup` says for 1 row and for
-    many how many times faster than the original it was on the machine that trained.
+    many how many times faster than the original it was, on one thread of the machine that trained.
     """
 
     form: str
@@ -44,7 +44,8 @@ class Compiled:
 
 
 def compile_model(algorithm: Algorithm, X: Matrix, features: Sequence[Feature]) -> Compiled:
-    """Choose by trial on rows `X` of the training."""
+    """Choose by trial on rows `X` of the training, on one thread, as both would be served."""
+    algorithm.use_threads(1)
     rows = choose_rows(X, features)
     original = algorithm.answers(rows)
     form, choice = _choose(algorithm, rows, original)
