@@ -71,7 +71,9 @@ def test_a_service_enrols_by_the_lines_that_are_shown_and_is_revoked(
     sign_in(page, platform.ui_url, "web-mona", PASSWORD)
     admitted(page, platform, "web-billing")
     button(page, "New enrolment token").click()
-    (lines,) = [text for text in told(page).locator("code").all_inner_texts() if "umask" in text]
+    shown = told(page).locator("code").filter(has_text="umask")
+    expect(shown).to_be_visible(timeout=WAIT)
+    lines = shown.inner_text()
     saved(page, "Save ca.pem", tmp_path / "ca.pem")
     button(page, "I have it").click()
     enrolled = subprocess.run(
