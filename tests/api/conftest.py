@@ -50,7 +50,8 @@ class Registered:
         target.parent.mkdir(parents=True, exist_ok=True)
         (result / "bundle").rename(target)
         job = make_job(model)
-        compiled = json.loads((result / "result.json").read_text())["compiled"]
+        told = result / "result.json"
+        compiled = json.loads(told.read_text())["compiled"] if told.exists() else {}
         row = ModelVersion(
             model=model, version=version, job_id=job.id, run_id="0" * 32, dataset_id=job.dataset_id, algorithm="xgboost",
             task=task, digest=manifest.digest, manifest=manifest.to_json(), artifact_path="x",

@@ -18,8 +18,13 @@ from sklearn.datasets import load_iris
 from backend.algorithms.bundle import write_bundle
 from backend.algorithms.catalog import get_algorithm
 from backend.algorithms.signature import Column, Signature
+from backend.database import db
 from backend.identity import authority
+from backend.identity.enrolment import create_enrolment
+from backend.identity.subscribers import create_subscriber
 from backend.settings import REPOSITORY, Settings
+from signet_client import Forbidden, SignetError
+from signet_client.machine import Machine
 from tests.api.conftest import Registered
 from tests.api.served import LATE
 from tests.e2e.running import free_ports
@@ -111,6 +116,34 @@ def test_the_page_does_what_it_says(server: str, settings: Settings, tmp_path: P
     assert (work / "client.pem").stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in work.iterdir()) == ["ca.pem", "client.pem", "first.pem", "token"]
     _verify_both_work(server, settings, work)
+
+
+def test_the_python_client_does_the_same(server: str, settings: Settings, tmp_path: Path) -> None:
+    subscriber = create_subscriber("billing", actor="mia", models=["iris"])
+    token = create_enrolment(subscriber, actor="mia").token
+    db.session.commit()
+    pem, ca = tmp_path / "client.pem", settings.certs / "ca.pem"
+    flowers = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
+    with Machine.enrol(server, pem, token, ca=ca) as machine:
+        assert machine.identity.subscriber_id == subscriber.id
+        assert pem.stat().st_mode & 0o077 == 0
+        assert machine.predict(flowers[0], model="iris")["prediction"] == "setosa"
+        answers = list(machine.batch(iter(flowers * 3), model="iris", size=4))
+        assert [len(answer["predictions"]) for answer in answers] == [4, 2]
+        with pytest.raises(FileExistsError):
+            Machine.enrol(server, pem, "another", ca=ca)
+        (settings.home / "on-time").touch()
+        first = pem.read_bytes()
+        assert (machine.renew_when_due(), machine.renew_when_due()) == (True, False)
+        assert pem.read_bytes() != first
+        assert machine.predict_many(flowers)["predictions"] == ["setosa", "virginica"]
+    with Machine(server, pem, ca=ca, scope="predict:iris") as by_token:
+        assert by_token.predict(flowers[1], model="iris")["prediction"] == "virginica"
+        assert by_token.signet.tokens
+        with pytest.raises(Forbidden):
+            by_token.predict(flowers[1], model="rentals")
+    with Machine(server, pem, ca=ca, scope="predict:rentals") as narrow, pytest.raises(SignetError, match="not allowed"):
+        narrow.predict(flowers[1], model="iris")
 
 
 def _verify_both_work(server: str, settings: Settings, work: Path) -> None:
