@@ -132,7 +132,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write what `load` needs into an existing folder; no pickle, and not the name `signet.json`."""
+        """Write what `load` needs into an existing folder; no pickle, and not the names `signet.json` and `signet`."""
 
     @classmethod
     @abstractmethod
