@@ -152,3 +152,25 @@ def test_a_second_factor_and_a_new_password(as_role: As, nobody: Signet) -> None
     with pytest.raises(sc.SessionEnded):
         expert.me()
     nobody.login("expert", NEW_PASSWORD)
+
+
+def test_sessions_are_seen_and_ended_by_their_owner_and_by_an_administrator(as_role: As, admin: Signet) -> None:
+    expert = as_role(Role.EXPERT)
+    (mine,) = expert.account.sessions()
+    assert (mine["is_current"], mine["is_web"]) == (True, False)
+    with pytest.raises(sc.NotFound):
+        expert.account.end_session("no-such")
+    expert.account.end_other_sessions()
+    person = expert.me()
+    assert [each["id"] for each in admin.users.sessions(person["id"])] == [mine["id"]]
+    admin.users.end_sessions(person["id"])
+    assert admin.users.sessions(person["id"]) == []
+    with pytest.raises(sc.Unauthenticated):
+        expert.me()
+
+
+def test_web_sessions_are_for_the_web_app_alone(nobody: Signet) -> None:
+    with pytest.raises(sc.Unauthenticated):
+        nobody.web_sessions.resume("x", agent="y", active=False)
+    with pytest.raises(sc.Unauthenticated):
+        nobody.web_sessions.end("x")
