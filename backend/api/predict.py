@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import Response
+
 from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.routing import Endpoints, VersionQuery
@@ -22,25 +24,24 @@ _CONTRACT: dict[str, Any] = {
 
 
 @endpoints.post("/predict", **_CONTRACT)
-def predict_default(payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+def predict_default(payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     """Predict with the default model."""
     return answer(platform.shelf.default_model, payload, query, platform)
 
 
 @endpoints.post("/v1/models/{model}/predict", **_CONTRACT)
-def predict(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+def predict(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     """Predict with this model: `{"features": row}` or `{"features": [row, ..]}`."""
     return answer(model, payload, query, platform)
 
 
-def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     """The predictions for the rows of a body."""
-    question = native.parse(payload, max_rows=platform.settings.max_rows)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
     note_served(served.version)
-    predictions = served.predict(question.rows)
-    note_served(served.version, len(question.rows))
-    return _rendered(served, question, predictions)
+    body, rows = answer_body(served, payload, platform.settings.max_rows)
+    note_served(served.version, rows)
+    return Response(body, content_type="application/json")
 
 
 def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
