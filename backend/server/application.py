@@ -4,6 +4,7 @@ Where a proxy ends TLS in front of it, the API listens on a Unix socket instead,
 """
 
 import ctypes
+import gc
 import logging
 import os
 import re
@@ -42,6 +43,7 @@ _SWITCH_SECONDS = 0.0005
 _IDLE_SECONDS = 75
 _CHECK_CERTIFICATE_SECONDS = 6 * 3600
 _PR_SET_PDEATHSIG = 1
+_LISTS_BETWEEN_COLLECTIONS = 20_000
 _CLAIMS = ("CLIENT_CERT", "X_SSL_CLIENT_CERT", "X_FORWARDED_CLIENT_CERT")
 # A name or an address, and a port: narrower than RFC 3986, which would take a list of hosts for a name.
 _HOST = re.compile(r"([\w.~%-]+|\[[\w.~%:-]+\])(:[0-9]*)?", re.ASCII)
@@ -194,6 +196,9 @@ def _on_exit(_server: Any) -> None:
 
 def _post_worker_init(worker: Any) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # What was loaded so far stays for good: the collector need not walk through it for every few hundred lists that requests make.
+    gc.freeze()
+    gc.set_threshold(_LISTS_BETWEEN_COLLECTIONS, 20, 20)
     threading.Thread(target=_keep_certificate_in_date, args=(worker.app.settings,), daemon=True).start()
 
 
