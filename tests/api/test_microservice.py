@@ -142,7 +142,10 @@ def test_the_python_client_does_the_same(server: str, settings: Settings, tmp_pa
         assert by_token.signet.tokens
         with pytest.raises(Forbidden):
             by_token.predict(flowers[1], model="rentals")
-    with Machine(server, pem, ca=ca, scope="predict:rentals") as narrow, pytest.raises(SignetError, match="not allowed"):
+    with (
+        Machine(server, pem, ca=ca, scope="predict:rentals") as narrow,
+        pytest.raises(SignetError, match="not allowed"),
+    ):
         narrow.predict(flowers[1], model="iris")
 
 
