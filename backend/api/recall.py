@@ -73,7 +73,7 @@ class Recall(Generic[Proved]):
         if known is None or moment >= known.ends:
             raise Unremembered
         if moment >= known.renew:
-            known.renew = moment + self._seconds / 10
+            known.renew = moment + self._seconds / 2  # once, for a call that was sent may be a long one
             known.is_due = True
             raise Unremembered
         return known.proved

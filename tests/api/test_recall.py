@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from backend.api import recall as module
-from backend.api.recall import Recall, forget_on_change
+from backend.api.recall import Recall, Unremembered, forget_on_change
 from backend.database import db, now
 from backend.errors import InvalidToken
 from backend.identity.subscriber_tables import Subscriber
@@ -99,6 +99,34 @@ def test_the_time_counts_from_before_the_look(recall: Recall[Proved], clock: Clo
     clock.seconds += 0.2
     recall.recall("a", slow)
     assert verify.asked == 2
+
+
+def test_one_call_in_half_of_the_time_is_sent_to_find_out_anew(recall: Recall[Proved], clock: Clock) -> None:
+    verify = Verifier()
+    with pytest.raises(Unremembered):
+        recall.remembered("a")
+    first = recall.recall("a", verify)
+    clock.seconds += 0.49
+    assert recall.remembered("a") is first
+    clock.seconds += 0.02
+    with pytest.raises(Unremembered):
+        recall.remembered("a")  # this one is sent
+    assert recall.remembered("a") is first  # the others go on meanwhile
+    assert recall.recall("a", verify) is not first
+    assert verify.asked == 2
+    clock.seconds += 0.49
+    assert recall.remembered("a") is recall.recall("a", verify)
+    assert verify.asked == 2
+
+
+def test_whoever_never_finds_out_anew_is_remembered_no_longer_for_it(recall: Recall[Proved], clock: Clock) -> None:
+    recall.recall("a", Verifier())
+    clock.seconds += 0.6
+    with pytest.raises(Unremembered):
+        recall.remembered("a")
+    clock.seconds += 0.4
+    with pytest.raises(Unremembered):
+        recall.remembered("a")
 
 
 def test_memory_is_bounded(recall: Recall[Proved], monkeypatch: pytest.MonkeyPatch) -> None:
