@@ -163,6 +163,12 @@ def test_plain_tables_are_read_fast() -> None:
         b'{"features":[[1,true,3]]}', b'{"features":[[1,null,3]]}', b'{"features":[[1,2]]}', b'{"features":[[1,2,[3]]]}', b'[[1,2,"features"]]',
         b'{"features":[1,2,3]}', b'{"features":[[1,2,9007199254740993]]}', b'{"features":[{"a":1}]}', b'{"features":[]}', b'{"features":[[]]}',
         b'{"features":[[1,2,3]],"features":[[1,2,3]]}', b'{"features":{}}', b'{"rows":[[1,2,3]]}', b'{"features":[[1,2,3],{}]}',
+        b'{"features":[1,[2,3],[4,5,6]]}', b'{"features":[[1,2],[3,4,5,6]]}', b'{"features":[[1,2,3],[]]}', b'{"features":[[1,2,3],[4]]}',
+        b'{"features":[[1,2,]]}',
+        b'\xef\xbb\xbf{"features":[[1,2,3]]}', b'{"features":[[1,2,NaN]]}', b'{"features":[[1,2,1e999]]}', b'{"features":[[1,2,01]]}',
+        b'{"features":[[1,2,99999999999999999999]]}',
+        b'{"features":[[1,2 3,4]]}', b'{"features":[[1,,3]]}', b'{"features":[[1,2,3]]}x', b'{"features":[[1,2,3]],}',
+        b'{"features[[,,],":[1]}', b'{"features":[[1,2,3]]',
     ],
 )  # fmt: skip
 def test_other_tables_are_left_to_the_strict_reader(body: bytes) -> None:
