@@ -12,6 +12,7 @@ from backend.api.platform import Platform
 from backend.api.routing import Answer, Body, Endpoints
 from backend.api.sign_in import Credentials, Me, facts_of
 from backend.database import now
+from backend.errors import NotFound, TooManyRequests
 from backend.identity import web_sessions
 from backend.identity.backoff import network_of
 from backend.identity.sessions import Origin, verify_session
@@ -54,7 +55,7 @@ class Resumed(Answer):
     person: Me
 
 
-@endpoints.post("/v1/web-sessions", access=Allow.WEB_APP, answer=CodeAnswer, status=201)
+@endpoints.post("/v1/web-sessions", access=Allow.WEB_APP, answer=CodeAnswer, status=201, refuses=(TooManyRequests,))
 def create_web_session(body: WebSignIn, platform: Platform) -> dict[str, object]:
     """Sign a person in, as `POST /login` does. What comes back is a code, which the browser exchanges for its cookie."""
     address = caller_address()
@@ -69,7 +70,7 @@ def exchange_web_code(body: Code, platform: Platform) -> dict[str, object]:
     return {"handle": begun.handle, "max_age": int((begun.session.expires_at - now()).total_seconds())}
 
 
-@endpoints.post("/v1/web-sessions/resume", access=Allow.WEB_APP, answer=Resumed)
+@endpoints.post("/v1/web-sessions/resume", access=Allow.WEB_APP, answer=Resumed, refuses=(NotFound,))
 def resume_web_session(body: Visit, platform: Platform) -> dict[str, object]:
     """The person behind a handle, and a fresh access token. 404 where the session is over, for whatever reason."""
     session = web_sessions.resume(platform.settings, body.handle, body.agent, active=body.active)

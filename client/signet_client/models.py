@@ -33,6 +33,11 @@ class Models:
         chosen = chosen_version(version, alias)
         return cast("dict[str, Any]", self._call("GET", path("v1", "models", model, "schema"), params=chosen))
 
+    def document(self, model: str, *, version: str | None = None, alias: str | None = None) -> dict[str, Any]:
+        """OpenAPI of the model alone, with its own columns and classes."""
+        chosen = chosen_version(version, alias)
+        return cast("dict[str, Any]", self._call("GET", path("v1", "models", model, "openapi.json"), params=chosen))
+
 
 def chosen_version(version: str | None, alias: str | None) -> dict[str, str]:
     """The query that picks a version; ValueError for two answers to one question."""
