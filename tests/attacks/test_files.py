@@ -341,6 +341,7 @@ def test_where_a_fault_lies(manager: Person, settings: Settings) -> None:
 EDITS = [
     ("UPDATE audit_events SET actor = 'nobody' WHERE position = 3", 3),
     ("DELETE FROM audit_events WHERE position = 2", 2),
+    ("DELETE FROM audit_events WHERE position = (SELECT max(position) FROM audit_events)", None),
     ("UPDATE audit_events SET outcome = 'done' WHERE position = (SELECT max(position) FROM audit_events)", None),
 ]
 
