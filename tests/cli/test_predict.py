@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -191,7 +192,7 @@ def test_rows_are_counted_over_the_whole_file(terminal, bugs, table):
 
 
 def test_model_that_was_changed_is_not_used(terminal, bugs, settings):
-    for path in bugs.path.iterdir():
+    for path in filter(Path.is_file, bugs.path.rglob("*")):
         path.write_bytes(path.read_bytes() + b" ")
     result = terminal("predict", "bugs", "--row", "[1]")
     assert result.exit_code == 3  # the files would be fetched again, and MLflow is away
