@@ -13,6 +13,7 @@ from frontend.views import (
     home,
     jobs,
     models,
+    monitoring,
     predict,
     subscribers,
     train,
@@ -73,6 +74,14 @@ PAGES: tuple[Page, ...] = (
         "Ask a model about one row.",
         "models:predict",
         predict.show,
+    ),
+    Page(
+        "Monitoring",
+        "monitoring",
+        ":material/monitoring:",
+        "How much is asked, what goes wrong, and how long answers take.",
+        "traffic:read",
+        monitoring.show,
     ),
     Page(
         "Subscribers",

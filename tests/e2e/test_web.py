@@ -168,7 +168,7 @@ def test_a_role_opens_its_own_pages_only(
     page = new_page()
     sign_in(page, platform.ui_url, "web-manager", PASSWORD)
     menu = page.get_by_test_id("stSidebarNav").get_by_role("link")
-    pages = ["Home", "Models", "Predict", "Subscribers", "Certificates", "Audit", "Account"]
+    pages = ["Home", "Models", "Predict", "Monitoring", "Subscribers", "Certificates", "Audit", "Account"]
     assert [text.split()[-1] for text in menu.all_inner_texts()] == pages
     page.goto(f"{platform.ui_url}/datasets")
     expect(page.get_by_text("Your role does not open")).to_be_visible(timeout=WAIT)

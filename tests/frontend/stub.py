@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from tests.frontend.stub_people import PASSWORD, PEOPLE_ROUTES, People
+from tests.frontend.stub_traffic import TRAFFIC_ROUTES, Counted
 
 EVERYTHING = [
     "datasets:read",
@@ -170,6 +171,7 @@ class StubPlatform:
         default_factory=lambda: [job("j-1", "succeeded", metrics=METRICS, model_version="1", finished_at=WHEN)]
     )
     people: People = field(default_factory=People)
+    traffic: Counted = field(default_factory=Counted)
     calls: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     refusals: dict[tuple[str, str], httpx.Response] = field(default_factory=dict)
@@ -333,6 +335,7 @@ def _answer(make: Callable[[StubPlatform], Any]) -> Callable[..., httpx.Response
 ROWS = [{"survived": 0, "pclass": 3, "sex": "male", "age": None, "embarked": "S"}] * 5
 ALGORITHMS = [{"name": "xgboost", "title": "XGBoost", "tasks": ["binary"], "hyperparameters": HYPERPARAMETERS}]
 ROUTES: dict[str, Callable[..., httpx.Response]] = {
+    **TRAFFIC_ROUTES,
     "POST /login": StubPlatform.login,
     "POST /logout": StubPlatform.logout,
     "POST /v1/web-sessions": StubPlatform.begin_web,
