@@ -71,7 +71,7 @@ PAGES: tuple[Page, ...] = (
         "Predict",
         "predict",
         ":material/query_stats:",
-        "Ask a model about one row.",
+        "Ask a model about one row, or about a file of rows.",
         "models:predict",
         predict.show,
     ),

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from frontend import downloads, routes, uploads
+from frontend import downloads, routes, scored, uploads
 from frontend.guard import Guard, Headers
 
 _log = logging.getLogger("signet.ui")
@@ -20,6 +20,7 @@ _log = logging.getLogger("signet.ui")
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any] | None]:
     uploads.relay().clear()
+    scored.scored_files().clear()
     yield None
 
 

@@ -1,4 +1,4 @@
-"""The addresses from which our own pages fetch files: a key's file (once), the journal, the root certificate."""
+"""The addresses from which our own pages fetch files: a key's file (once), the journal, scored rows, the root certificate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from frontend import scored
 from frontend.routes import read_json, refused, refused_by_api
 from frontend.sessions import SignedIn
 from frontend.settings import load_settings
@@ -49,6 +50,13 @@ async def audit(request: Request, session: SignedIn, _owner: str) -> Response:
 
 
 @for_signed_in
+async def scored_rows(request: Request, _session: SignedIn, owner: str) -> Response:
+    """Rows with their predictions, or what was wrong with them, for the session that had them scored."""
+    token = str((await read_json(request)).get("token") or "")
+    return FileResponse(scored.scored_files().find(owner, token), media_type="text/csv; charset=utf-8")
+
+
+@for_signed_in
 async def root_certificate(_request: Request, _session: SignedIn, _owner: str) -> Response:
     """What a service must trust; no secret."""
     return FileResponse(load_settings().ca, media_type="application/x-pem-file")
@@ -68,5 +76,6 @@ def _question(body: dict[str, object]) -> dict[str, Any]:
 ROUTES = [
     Route("/ui/downloads/key-file", key_file, methods=["POST"]),
     Route("/ui/downloads/audit", audit, methods=["POST"]),
+    Route("/ui/downloads/scored", scored_rows, methods=["POST"]),
     Route("/ui/downloads/ca", root_certificate, methods=["POST"]),
 ]

@@ -74,11 +74,16 @@ async def cancel_upload(request: Request, _session: SignedIn, owner: str) -> Res
 
 
 @for_signed_in
+async def keep_upload(request: Request, _session: SignedIn, owner: str) -> Response:
+    """The whole file stays here for a page of the same session, which takes it away."""
+    entry = _complete(request, owner)
+    return JSONResponse({"id": entry.id, "name": entry.filename})
+
+
+@for_signed_in
 async def finish_upload(request: Request, session: SignedIn, owner: str) -> Response:
     """Hand the whole file on; the answer is the dataset, or why it is none."""
-    entry = relay().find(owner, request.path_params["upload_id"])
-    if not entry.is_complete:
-        raise RelayError(409, "conflict", f"Only {entry.received} of {entry.size} bytes have arrived.")
+    entry = _complete(request, owner)
     asked = {key: str(value) for key, value in (await read_json(request)).items()}
     try:
         dataset = await to_thread.run_sync(_hand_on, session, entry, asked)
@@ -87,6 +92,13 @@ async def finish_upload(request: Request, session: SignedIn, owner: str) -> Resp
     finally:
         relay().forget(entry)
     return JSONResponse(dataset, status_code=201)
+
+
+def _complete(request: Request, owner: str) -> Incoming:
+    entry = relay().find(owner, request.path_params["upload_id"])
+    if not entry.is_complete:
+        raise RelayError(409, "conflict", f"Only {entry.received} of {entry.size} bytes have arrived.")
+    return entry
 
 
 def _hand_on(session: SignedIn, entry: Incoming, asked: dict[str, str]) -> Dataset:
@@ -100,5 +112,6 @@ ROUTES = [
     Route("/ui/uploads", begin_upload, methods=["POST"]),
     Route("/ui/uploads/{upload_id}", cancel_upload, methods=["DELETE"]),
     Route("/ui/uploads/{upload_id}/slices/{offset:int}", write_slice, methods=["PUT"]),
+    Route("/ui/uploads/{upload_id}/keep", keep_upload, methods=["POST"]),
     Route("/ui/uploads/{upload_id}/finish", finish_upload, methods=["POST"]),
 ]

@@ -43,7 +43,7 @@ async function sendSlice(id, file, offset, signal) {
   }
 }
 
-async function send(file, options, view, signal) {
+async function send(file, { options, finish }, view, signal) {
   const { id } = await askJson("POST", "/ui/uploads", { filename: file.name, size: file.size }, signal)
   try {
     for (let offset = 0; offset < file.size; ) {
@@ -51,7 +51,7 @@ async function send(file, options, view, signal) {
       offset = await sendSlice(id, file, offset, signal)
     }
     view.progress(null, `Reading ${file.name} …`)
-    return await askJson("POST", `/ui/uploads/${id}/finish`, options, signal)
+    return await askJson("POST", `/ui/uploads/${id}/${finish}`, options, signal)
   } catch (error) {
     if (signal.aborted) ask("DELETE", `/ui/uploads/${id}`).catch(() => {})
     throw error
@@ -90,9 +90,10 @@ function connect(root) {
     if (file.size > root.state.data.max_bytes) return view.choose(`The file is larger than ${root.state.data.limit}.`)
     stop = new AbortController()
     try {
-      const made = await send(file, root.state.data.options, view, stop.signal)
+      const made = await send(file, root.state.data, view, stop.signal)
       view.progress(1, `${made.name} is ready.`)
       root.state.setTriggerValue("uploaded", made.id)
+      if (root.state.data.finish === "keep") view.choose()
     } catch (error) {
       const lost = error instanceof Refused ? error.message : "The connection was lost. Try again."
       const text = stop.signal.aborted ? "" : lost
@@ -115,6 +116,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const known = Boolean(root.state)
   root.state = { data, setTriggerValue }
   if (known) return
-  root.querySelector('[data-part="limit"]').textContent = `CSV, Parquet or Excel, up to ${data.limit}`
+  root.querySelector('[data-part="limit"]').textContent = `${data.takes}, up to ${data.limit}`
+  root.querySelector('[data-part="input"]').accept = data.accept
   connect(root)
 }

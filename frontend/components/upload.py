@@ -9,6 +9,8 @@ import streamlit as st
 
 from frontend.settings import load_settings
 
+TABLES = ".csv,.tsv,.txt,.parquet,.xlsx,.xls,.xlsb,.ods"
+
 
 def _read(ending: str) -> str:
     return Path(__file__).with_suffix(ending).read_text(encoding="utf-8")
@@ -19,7 +21,18 @@ _component = st.components.v2.component("signet_upload", html=_read(".html"), cs
 
 def upload(options: Mapping[str, str]) -> str | None:
     """Draw the drop zone; the id of the new dataset in the run after its upload, else None."""
-    limit = load_settings().max_upload_mb
-    data = {"max_bytes": limit * 1024 * 1024, "limit": f"{limit} MB", "options": dict(options)}
-    result = _component(key="upload", data=data, on_uploaded_change=lambda: None)
+    return _drop("upload", load_settings().max_upload_mb, "CSV, Parquet or Excel", TABLES, "finish", options)
+
+
+def upload_rows(key: str, most_mb: int) -> str | None:
+    """Draw the drop zone for a CSV file that no dataset is made of; the id of the upload in the run after it, else None."""
+    most_mb = min(most_mb, load_settings().max_upload_mb)
+    return _drop(key, most_mb, "CSV with a header", ".csv,.tsv,.txt", "keep", {})
+
+
+def _drop(key: str, most_mb: int, takes: str, accept: str, finish: str, options: Mapping[str, str]) -> str | None:
+    limit = f"{most_mb} MB"
+    data = {"max_bytes": most_mb * 1024 * 1024, "limit": limit, "options": dict(options)}
+    data |= {"takes": takes, "accept": accept, "finish": finish}
+    result = _component(key=key, data=data, on_uploaded_change=lambda: None)
     return result.get("uploaded") or None

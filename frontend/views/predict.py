@@ -1,8 +1,8 @@
-"""Predict: one row goes in by a form made from the model's schema; the answer comes back with its probabilities."""
+"""Predict: one row by a form made from the model's schema, or a file of rows; answers come back with their probabilities."""
 
 from __future__ import annotations
 
-import json
+import time
 from typing import Any
 
 import altair as alt
@@ -12,11 +12,13 @@ import streamlit as st
 from frontend import session
 from frontend.components import links, states, words
 from frontend.components.schema_form import form_value, in_rows, may_be_empty
-from frontend.settings import load_settings
+from frontend.components.snippets import snippets
+from frontend.views import batch
 from frontend.views.models import champion
 from signet_client.types import Model, Prediction, Value
 
 ANSWERING = "answering"
+ONE, FILE = "One row", "A file of rows"
 
 
 def show() -> None:
@@ -32,6 +34,10 @@ def show() -> None:
         version = _version(model)
     with states.loading(300):
         schema = session.api().models.schema(model["name"], version=version)
+    how = st.segmented_control("Ask about", [ONE, FILE], default=ONE, key=f"how_{model['name']}") or ONE
+    if how == FILE:
+        batch.show(model, version, schema)
+        return
     asked = _form(model["name"], schema)
     if asked is not None:
         _answer(model["name"], version, asked)
@@ -81,17 +87,19 @@ def _form(model: str, schema: dict[str, Any]) -> dict[str, Value] | None:
 
 def _answer(model: str, version: str | None, row: dict[str, Value]) -> None:
     with states.loading(120):
+        begun = time.perf_counter()
         answer = session.api().predict(row, model=model, version=version)
+        took = time.perf_counter() - begun
     with st.container(border=True, key="answer"):
         left, right = st.columns([1, 2], gap="large") if answer.get("probabilities") else (st.container(), None)
         with left:
             value = answer["prediction"]
             st.metric("Prediction", words.number(value) if isinstance(value, float) else str(value))
-            st.caption(f"{states.plain(answer['model'])}, version {answer['version']}")
+            st.caption(f"{states.plain(answer['model'])}, version {answer['version']}, in {1000 * took:,.0f} ms")
         if right is not None:
             with right:
                 _probabilities(answer)
-    _curl(model, version, row)
+    snippets(model, version, row)
 
 
 def _probabilities(answer: Prediction) -> None:
@@ -105,18 +113,3 @@ def _probabilities(answer: Prediction) -> None:
         text=alt.Text("probability:Q", format=".1%")
     )
     st.altair_chart(chart.properties(height=34 * len(frame) + 50), alt="Probability of each class")
-
-
-def _curl(model: str, version: str | None, row: dict[str, Value]) -> None:
-    settings = load_settings()
-    query = f"?version={version}" if version else ""
-    body = json.dumps({"features": row}, ensure_ascii=False).replace("'", "'\\''")
-    text = (
-        f"curl --cacert {settings.ca} \\\n"
-        '  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n'
-        f"  -d '{body}' \\\n"
-        f"  {settings.api_url}/v1/models/{model}/predict{query}"
-    )
-    with st.expander("The same from a program", icon=":material/terminal:"):
-        st.code(text, language="bash", wrap_lines=True)
-        st.caption("`$TOKEN` is the `access_token` that `POST /login` answers with.")

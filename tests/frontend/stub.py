@@ -313,10 +313,19 @@ class StubPlatform:
         return httpx.Response(200, json={"model": model, "alias": alias, "version": number})
 
     def predict(self, request: httpx.Request, model: str) -> httpx.Response:
-        if self.bodies[-1]["features"].get("age") == 13:
-            problems = [{"field": "age", "problem": "is unlucky"}]
+        asked = self.bodies[-1]["features"]
+        rows = asked if isinstance(asked, list) else [asked]
+        wrong = [number for number, row in enumerate(rows) if row.get("age") == 13]
+        if wrong:
+            place = [{"row": number} if len(rows) > 1 else {} for number in wrong]
+            problems = [{"field": "age", "problem": "is unlucky", **each} for each in place]
             return problem(422, "invalid-fields", "'age' is unlucky", problems=problems)
-        answer = {"prediction": 0, "probabilities": {"0": 0.87, "1": 0.13}, "model": model, "version": "1"}
+        shares = {"0": 0.87, "1": 0.13}
+        answer: dict[str, Any] = {"model": model, "version": "1"}
+        if isinstance(asked, list):
+            answer |= {"predictions": [0] * len(rows), "probabilities": [shares] * len(rows)}
+        else:
+            answer |= {"prediction": 0, "probabilities": shares}
         return httpx.Response(200, json={**answer, "prediction_id": "p-1"})
 
 

@@ -223,8 +223,16 @@ def test_predict_by_the_form_of_the_schema(as_role: As, stub: StubPlatform) -> N
     asked = stub.bodies[stub.calls.index(("POST", "/v1/models/titanic/predict"))]["features"]
     assert asked == {"pclass": 3, "sex": "female", "age": None, "alone": True, "boarded": "1912-04-10"}
     assert tab.metric[0].value == "0"
-    assert "/v1/models/titanic/predict" in tab.code[0].value
-    assert "Bearer $TOKEN" in tab.code[0].value
+    assert "version 1, in " in browser.words()
+    shell, program, by_certificate, its_program = (code.value for code in tab.code)
+    assert "/v1/models/titanic/predict'" in shell
+    assert "Bearer $TOKEN" in shell
+    assert "--cert client.pem --key client.key" in by_certificate
+    assert "Bearer" not in by_certificate
+    for text, proof in ((program, 'os.environ["TOKEN"]'), (its_program, '("client.pem", "client.key")')):
+        assert proof in text
+        assert "'age': None" in text
+        compile(text, "program", "exec")
 
 
 def test_predict_asks_for_what_may_not_be_missing(as_role: As, stub: StubPlatform) -> None:
