@@ -115,6 +115,14 @@ class GradientBoosting(Algorithm):
         values = np.array([float(gains.get(f"f{i}", 0.0)) for i in range(self._booster.num_features())])
         return values / (values.sum() or 1.0)
 
+    def contributions(self, X: Matrix) -> Matrix | None:
+        """SHAP values of the trees, exact (Lundberg and others, 2018, "Consistent Individualized Feature Attribution")."""
+        data = xgb.DMatrix(
+            np.clip(X, -_LARGEST, _LARGEST), feature_types=self._booster.feature_types, nthread=self.threads
+        )
+        given = np.asarray(self._booster.predict(data, pred_contribs=True), dtype=np.float64)
+        return np.moveaxis(given, 1, 2) if self.task == "multiclass" else given
+
     def save(self, folder: Path) -> None:
         self._booster.save_model(folder / "model.ubj")
         (folder / "parameters.json").write_text(json.dumps(self.parameters()), "utf-8")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
-from backend.algorithms import class_checks, task_checks
+from backend.algorithms import class_checks, contribution_checks, task_checks
 from backend.algorithms.contract import Algorithm
 from backend.algorithms.signature import Task
 from backend.algorithms.trial import Trial
@@ -23,6 +23,7 @@ TASK_CHECKS: tuple[Callable[[Trial], None], ...] = (
     task_checks.learns,
     task_checks.gives_probabilities,
     task_checks.gives_importances,
+    contribution_checks.gives_contributions,
     task_checks.is_reproducible,
     task_checks.saves_and_loads,
     task_checks.leaves_its_input_alone,

@@ -130,6 +130,14 @@ class Algorithm(ABC):
         """How much each matrix column counts (one value >= 0 a feature), or None where the algorithm cannot say."""
         return None
 
+    def contributions(self, X: Matrix) -> Matrix | None:
+        """How much each matrix column adds to the raw score of each row, and what it starts from: (rows, features + 1), the start last.
+
+        For several classes (rows, features + 1, n_classes). Summed over its second axis it is the number that a regression predicts,
+        the log-odds of class 1, or scores whose softmax is the probabilities. None where the algorithm cannot say.
+        """
+        return None
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write what `load` needs into an existing folder; no pickle, and not the names `signet.json` and `signet`."""

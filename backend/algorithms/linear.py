@@ -85,6 +85,14 @@ class LinearModel(Algorithm):
         shares: Matrix = sizes / (sizes.sum() or 1.0)
         return shares
 
+    def contributions(self, X: Matrix) -> Matrix | None:
+        """Weight times input, summed over the inputs that each matrix column became; the start is the intercept."""
+        inputs = self._scaling.transform(X)
+        parts = [np.array([self._scaling.sums(row) for row in inputs * weights]) for weights in self._weights]
+        starts = [np.full((len(X), 1), intercept) for intercept in self._intercepts]
+        scores = [np.hstack(pair) for pair in zip(parts, starts, strict=True)]
+        return np.stack(scores, axis=2) if self.task == "multiclass" else scores[0]
+
     def save(self, folder: Path) -> None:
         arrays = {"weights": self._weights, "intercepts": self._intercepts, **self._scaling.arrays()}
         np.savez(folder / "model.npz", allow_pickle=False, **arrays)

@@ -6,6 +6,7 @@ from backend.api import (
     datasets,
     enrolment,
     est,
+    explain,
     jobs,
     mlflow_scoring,
     models,
@@ -27,7 +28,7 @@ from backend.api.routing import Endpoint
 
 NOUNS = (
     sign_in, second_factor, my_sessions, web_sessions, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs,
-    models, predict, open_inference, mlflow_scoring, monitoring, audit,
+    models, predict, explain, open_inference, mlflow_scoring, monitoring, audit,
     operation, openapi,
 )  # fmt: skip
 

@@ -20,9 +20,9 @@ Row = Sequence[Any] | Mapping[str, Any]
 _KEY = "features"
 _LARGE = 4096  # bytes; below, an array takes longer to begin than the rows take one by one
 _SHAPES = "'features' must be one row (a list of values or an object by name) or a list of such rows"
-_VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
-_BY_NAME: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": _VALUE}
-_IN_ORDER: dict[str, Any] = {"type": "array", "minItems": 1, "items": _VALUE}
+VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
+_BY_NAME: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": VALUE}
+_IN_ORDER: dict[str, Any] = {"type": "array", "minItems": 1, "items": VALUE}
 
 REQUEST_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -41,7 +41,7 @@ REQUEST_SCHEMA: dict[str, Any] = {
     },
 }
 
-_SHARES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+SHARES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
 _ORIGIN: dict[str, Any] = {
     "model": {"type": "string"},
     "version": {"type": "string"},
@@ -52,14 +52,14 @@ ANSWER_SCHEMA: dict[str, Any] = {
         {
             "type": "object",
             "required": ["prediction", *_ORIGIN],
-            "properties": {"prediction": _VALUE, "probabilities": _SHARES, **_ORIGIN},
+            "properties": {"prediction": VALUE, "probabilities": SHARES, **_ORIGIN},
         },
         {
             "type": "object",
             "required": ["predictions", *_ORIGIN],
             "properties": {
-                "predictions": {"type": "array", "items": _VALUE},
-                "probabilities": {"type": "array", "items": _SHARES},
+                "predictions": {"type": "array", "items": VALUE},
+                "probabilities": {"type": "array", "items": SHARES},
                 **_ORIGIN,
             },
         },

@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backend.algorithms.bundle import read_served
+from backend.algorithms.bundle import read_bundle, read_served
 from backend.algorithms.column_encoding import ColumnEncoder, Values
-from backend.algorithms.contract import Matrix
+from backend.algorithms.contract import Algorithm, Matrix
 from backend.algorithms.encoding import Row, RowEncoder, encode_table
 from backend.algorithms.manifest import Manifest
 from backend.algorithms.probe import Answering
 from backend.algorithms.signature import Label, Signature
+from backend.errors import Conflict
+from backend.serving.explaining import Explainer, Explanation
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,13 @@ class ServedModel:
     """One loaded version; safe to share between threads."""
 
     def __init__(
-        self, model: str, version: int, manifest: Manifest, answering: Answering, signature: Signature
+        self,
+        model: str,
+        version: int,
+        manifest: Manifest,
+        answering: Answering,
+        signature: Signature,
+        explainer: Explainer | None = None,
     ) -> None:
         self.model = model
         self.version = str(version)
@@ -57,6 +65,7 @@ class ServedModel:
         self.used_at = time.monotonic()
         self.signature = signature
         self._answering = answering
+        self._explainer = explainer
         self._encoder = RowEncoder(signature.columns)
         self._column_encoder = ColumnEncoder(signature.columns)
         self._classes = signature.classes
@@ -67,7 +76,8 @@ class ServedModel:
     def load(cls, model: str, version: int, folder: Path, manifest: Manifest, threads: int = 1) -> Self:
         """Verified, loaded and tried with the example that came with it; raises what is wrong with it."""
         answering, signature, probe = read_served(folder, manifest, threads)
-        served = cls(model, version, manifest, answering, signature)
+        explainer = Explainer(signature, lambda: _original(answering, folder, manifest, threads))
+        served = cls(model, version, manifest, answering, signature, explainer)
         if probe is not None:
             probe.verify(answering)
         # The first call pays for caches and lazy imports, and a version that cannot predict must not replace one that can.
@@ -105,12 +115,26 @@ class ServedModel:
         """The same answer for an Arrow table with columns of those names."""
         return self._answer(encode_table(self.signature.columns, table))
 
+    def explain(self, rows: Sequence[Row]) -> tuple[Predictions, list[Explanation]]:
+        """The predictions, and what each column contributed to each; Conflict where the algorithm cannot say."""
+        if self._explainer is None:
+            raise Conflict("This version cannot explain itself.")
+        matrix = self._encoder.encode(rows)
+        outputs = self._answer(matrix)
+        codes = None if outputs.shares is None else outputs.shares.argmax(axis=1)
+        return self.as_predictions(outputs), self._explainer.explain(matrix, codes)
+
     def _answer(self, matrix: Matrix) -> Outputs:
         shares = self._answering.answers(matrix)
         if not self._classes:
             return Outputs(shares.tolist(), None)
         # The label is the likeliest class by definition, so that the two never contradict each other.
         return Outputs([self._classes[code] for code in shares.argmax(axis=1).tolist()], shares)
+
+
+def _original(answering: Answering, folder: Path, manifest: Manifest, threads: int) -> Algorithm:
+    """What was trained, which may be what answers already."""
+    return answering if isinstance(answering, Algorithm) else read_bundle(folder, manifest, threads)[0]
 
 
 def class_name(label: Label) -> str:

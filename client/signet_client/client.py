@@ -20,7 +20,7 @@ from signet_client.monitoring import Monitoring
 from signet_client.paths import path
 from signet_client.subscribers import Subscribers
 from signet_client.tokens import TokenBox, Tokens
-from signet_client.types import Person, Prediction, Predictions, Row
+from signet_client.types import Explained, Person, Prediction, Predictions, Row
 from signet_client.users import Users
 from signet_client.web_sessions import WebSessions
 
@@ -116,6 +116,11 @@ class Signet:
     ) -> Predictions:
         """The predictions for many rows, in their order."""
         return cast("Predictions", self._predict(list(rows), model, chosen_version(version, alias)))
+
+    def explain(self, row: Row, *, model: str, version: str | None = None, alias: str | None = None) -> Explained:
+        """The prediction for one row and what each column contributed; Conflict where the model's algorithm cannot say."""
+        address, chosen = path("v1", "models", model, "explain"), chosen_version(version, alias)
+        return cast("Explained", self._connection.call("POST", address, json={"features": row}, params=chosen))
 
     def _predict(self, features: object, model: str | None, chosen: dict[str, str]) -> object:
         address = path("v1", "models", model, "predict") if model is not None else "/predict"

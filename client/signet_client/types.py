@@ -154,6 +154,22 @@ class Predictions(TypedDict):
     version: str
 
 
+class Explanation(TypedDict):
+    """Why: `start` plus the `contributions` by column is the `score` of what is predicted."""
+
+    prediction: Value
+    probabilities: NotRequired[dict[str, float]]
+    contributions: dict[str, float]
+    start: float
+    score: float
+
+
+class Explained(TypedDict):
+    explanation: Explanation
+    model: str
+    version: str
+
+
 class Subscriber(TypedDict):
     """A service; None means no limit, and the usual life of certificates."""
 

@@ -11,10 +11,12 @@ import streamlit as st
 
 from frontend import session
 from frontend.components import links, states, words
+from frontend.components.contributions import contributions
 from frontend.components.schema_form import form_value, in_rows, may_be_empty
 from frontend.components.snippets import snippets
 from frontend.views import batch
 from frontend.views.models import champion
+from signet_client import Conflict
 from signet_client.types import Model, Prediction, Value
 
 ANSWERING = "answering"
@@ -99,7 +101,21 @@ def _answer(model: str, version: str | None, row: dict[str, Value]) -> None:
         if right is not None:
             with right:
                 _probabilities(answer)
+    with states.shown_errors("contributions"):
+        _contributions(model, answer["version"], row)
     snippets(model, version, row)
+
+
+def _contributions(model: str, version: str, row: dict[str, Value]) -> None:
+    """Of the version that answered, where its algorithm tells them."""
+    with st.container(border=True, key="contributions"):
+        try:
+            with states.loading(160):
+                found = session.api().explain(row, model=model, version=version)
+        except Conflict as untold:
+            st.caption(states.plain(untold.detail))
+        else:
+            contributions(found["explanation"], row)
 
 
 def _probabilities(answer: Prediction) -> None:

@@ -95,6 +95,21 @@ class OneImportance(LinearModel):
         return np.ones(1)
 
 
+class ForgetsTheStart(LinearModel):
+    tasks = frozenset({"binary", "regression"})
+
+    def contributions(self, X: Matrix) -> Matrix | None:
+        given = super().contributions(X)
+        assert given is not None
+        given[:, -1] = 0.0
+        return given
+
+
+class OneContribution(LinearModel):
+    def contributions(self, X: Matrix) -> Matrix | None:
+        return np.ones((len(X), 1))
+
+
 class Unseeded(LinearModel):
     def fit(self, X: Matrix, y: Vector, **given: Any) -> Self:
         super().fit(X, y, **given)
@@ -211,10 +226,12 @@ BAD: Mapping[type[Algorithm], set[str]] = {
     OtherDefaults: {"keeps hyperparameters"},
     ReturnsNothing: {"fits and predicts"},
     FloatCodes: {"fits and predicts"},
-    Constant: {"learns"},
-    SumsToTwo: {"gives probabilities"},
-    SaysOneAndMeansAnother: {"gives probabilities"},
+    Constant: {"learns", "gives contributions"},
+    SumsToTwo: {"gives probabilities", "gives contributions"},
+    SaysOneAndMeansAnother: {"gives probabilities", "gives contributions"},
     OneImportance: {"gives importances"},
+    ForgetsTheStart: {"gives contributions"},
+    OneContribution: {"gives contributions"},
     Unseeded: {"is reproducible"},
     StampsItsFiles: {"is reproducible"},
     Pickles: {"saves and loads"},
@@ -226,6 +243,6 @@ BAD: Mapping[type[Algorithm], set[str]] = {
     CannotBeStopped: {"heeds the watch"},
     ReportsBeyondOne: {"heeds the watch"},
     KnowsItsThread: {"predicts from threads"},
-    LooksAtTheBatch: {"predicts row by row"},
+    LooksAtTheBatch: {"predicts row by row", "gives contributions"},
     CompilesToSomethingElse: {"compiles alike"},
 }

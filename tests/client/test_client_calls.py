@@ -54,6 +54,12 @@ CALLS: list[tuple[Callable[[Signet], object], str, str, object]] = [
         {"features": {"a": 1}},
     ),
     (
+        lambda s: s.explain({"a": 1}, model="m", version="3"),
+        "POST",
+        "/v1/models/m/explain?version=3",
+        {"features": {"a": 1}},
+    ),
+    (
         lambda s: s.predict_many([[1], [2]], model="m", version="3"),
         "POST",
         "/v1/models/m/predict?version=3",

@@ -343,6 +343,13 @@ def _answer(make: Callable[[StubPlatform], Any]) -> Callable[..., httpx.Response
 
 ROWS = [{"survived": 0, "pclass": 3, "sex": "male", "age": None, "embarked": "S"}] * 5
 ALGORITHMS = [{"name": "xgboost", "title": "XGBoost", "tasks": ["binary"], "hyperparameters": HYPERPARAMETERS}]
+EXPLANATION = {
+    "prediction": 0,
+    "probabilities": {"0": 0.87, "1": 0.13},
+    "contributions": {"pclass": 0.4, "sex": 1.1, "age": -0.2, "alone": 0.0, "boarded": 0.1},
+    "start": 0.5,
+    "score": 1.9,
+}
 ROUTES: dict[str, Callable[..., httpx.Response]] = {
     **TRAFFIC_ROUTES,
     "POST /login": StubPlatform.login,
@@ -373,4 +380,7 @@ ROUTES: dict[str, Callable[..., httpx.Response]] = {
     "PUT /v1/models/([^/]+)/aliases/([^/]+)": StubPlatform.set_alias,
     "GET /v1/models/([^/]+)/schema": _answer(lambda stub: SCHEMA),
     "POST /v1/models/([^/]+)/predict": StubPlatform.predict,
+    "POST /v1/models/([^/]+)/explain": lambda stub, request, model: httpx.Response(
+        200, json={"explanation": EXPLANATION, "model": model, "version": "1"}
+    ),
 }

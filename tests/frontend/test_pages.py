@@ -235,6 +235,30 @@ def test_predict_by_the_form_of_the_schema(as_role: As, stub: StubPlatform) -> N
         compile(text, "program", "exec")
 
 
+def test_predict_shows_what_each_column_contributed(as_role: As, stub: StubPlatform) -> None:
+    browser = as_role("expert")
+    browser.open("predict").button(key="ask_titanic").click().run()
+    asked = [number for number, call in enumerate(stub.calls) if call[1].startswith("/v1/models/titanic/")]
+    explained = [number for number in asked if stub.calls[number] == ("POST", "/v1/models/titanic/explain")]
+    assert len(explained) == 1
+    assert stub.bodies[explained[0]]["features"]["age"] == 22.0
+    assert "starts from 0.5, and with all columns reaches 1.9" in browser.words()
+
+
+def test_predict_without_contributions_still_answers(as_role: As, stub: StubPlatform) -> None:
+    address = ("POST", "/v1/models/titanic/explain")
+    stub.refusals[address] = problem(409, "conflict", "The algorithm 'gower' does not tell.")
+    browser = as_role("manager")
+    tab = browser.open("predict").button(key="ask_titanic").click().run()
+    assert not tab.error
+    assert "does not tell" in browser.words()
+    stub.refusals[address] = problem(503, "not-ready", "Its files are away.")
+    tab = browser.open("predict").button(key="ask_titanic").click().run()
+    assert "Its files are away" in tab.error[0].value
+    assert tab.metric[0].value == "0"
+    assert len(tab.code) == 4
+
+
 def test_predict_asks_for_what_may_not_be_missing(as_role: As, stub: StubPlatform) -> None:
     browser = as_role("manager")
     tab = browser.open("predict")

@@ -17,7 +17,7 @@ from backend.identity.certificates import CertificateState
 from backend.identity.principal import Permission, Role
 from backend.pki.revocation import REASONS
 from frontend import launch
-from frontend.components import expiry, journal, passwords, plots, times, vocabulary, words
+from frontend.components import contributions, expiry, journal, passwords, plots, times, vocabulary, words
 from frontend.components.schema_form import may_be_empty
 from frontend.components.states import plain
 from frontend.settings import Settings, read_settings
@@ -221,3 +221,11 @@ def test_made_passwords_are_long_and_differ() -> None:
 def test_details_of_an_event_in_words() -> None:
     details = {"models": ["iris", "titanic"], "rate_per_minute": None, "name": "b"}
     assert journal.in_words(details) == "models: iris, titanic; rate per minute: none; name: b"
+
+
+def test_the_columns_that_count_most_are_bars_of_their_own() -> None:
+    told = {f"c{number}": number * (-1.0) ** number for number in range(20)}
+    frame = contributions.bars(told, {"c19": None, "c18": 2.5, "c17": "x"}, contributions.SIDES)
+    assert list(frame["column"])[:3] == ["c19 = missing", "c18 = 2.5", "c17 = x"]
+    assert (frame["column"].iloc[-1], frame["contribution"].sum()) == ("8 other columns", sum(told.values()))
+    assert list(frame["side"])[:2] == ["against it", "for it"]
