@@ -59,9 +59,9 @@ def explain(model: str, payload: bytes, query: VersionQuery, platform: Platform)
 
     It counts as a prediction. 409 where the model's algorithm cannot tell.
     """
+    question = native.parse(payload, max_rows=MOST_ROWS)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
     note_served(served.version)
-    question = native.parse(payload, max_rows=MOST_ROWS)
     found = _explained(served, question)
     note_served(served.version, len(found))
     origin = {"model": served.model, "version": served.version}

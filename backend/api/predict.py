@@ -8,6 +8,7 @@ from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.routing import Endpoints, VersionQuery
 from backend.database import new_id
+from backend.errors import SignetError
 from backend.identity.principal import Permission
 from backend.protocols import native
 from backend.protocols.strict_json import write_json
@@ -37,7 +38,11 @@ def predict(model: str, payload: bytes, query: VersionQuery, platform: Platform)
 
 def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     """The predictions for the rows of a body."""
-    served = platform.shelf.get(model, alias=query.alias, version=query.version)
+    try:
+        served = platform.shelf.get(model, alias=query.alias, version=query.version)
+    except SignetError:
+        native.parse(payload, max_rows=platform.settings.max_rows)  # what is wrong with the body is said first
+        raise
     note_served(served.version)
     body, rows = answer_body(served, payload, platform.settings.max_rows)
     note_served(served.version, rows)
