@@ -103,3 +103,10 @@ def test_one_that_others_can_read_stops_the_start(settings: Settings, authority:
     (settings.certs / FILE).chmod(0o640)
     with pytest.raises(UnsafeSettings):
         ensure_authority(settings)
+
+
+def test_a_broken_file_lets_nobody_in(settings: Settings, authority: Authority) -> None:
+    der = _der(settings)
+    (settings.certs / FILE).write_text("-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n")
+    with pytest.raises(InvalidCertificate):
+        verify_web_app(settings, der)
