@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from functools import lru_cache
 
 from flask import request
 
@@ -52,6 +53,7 @@ def refuse_claims() -> None:
             )
 
 
+@lru_cache(maxsize=256)  # the same few come with every request of a connection
 def find_certificate(value: str) -> bytes | None:
     """The certificate (DER) that a header of RFC 9440 holds; None where it is not exactly one."""
     match = _BYTES.fullmatch(value.strip())

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
@@ -25,6 +26,7 @@ class CertificateState(StrEnum):
     REVOKED = "revoked"
 
 
+@lru_cache(maxsize=256)
 def fingerprint_of(der: bytes) -> str:
     """SHA-256 of a certificate's bytes, hexadecimal: its name in our tables."""
     return hashlib.sha256(der).hexdigest()
