@@ -1,11 +1,14 @@
-"""A file of rows to ask a model about: CSV comes in, rows of JSON's values by name go out."""
+"""A file of rows to ask a model about: CSV or Parquet comes in, rows of JSON's values by name go out."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +25,9 @@ DELIMITERS = ",;\t|"
 MISSING_WORDS = frozenset(
     ("", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "nat", "null", "(null)", "#null!", "none", "\\n")
 )
+_PARQUET_READER = Path(__file__).with_name("parquet_reader.py")
+_LIMITS = {"memory": 2 << 30, "seconds": 30, "written": 128 << 20, "rows": MOST_ROWS}
+_TOO_MUCH = "The Parquet file needs too much memory or time to read, or is damaged. Save it as CSV."
 _TRUTHS = {"true": True, "false": False}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -41,8 +47,8 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """The CSV file with a header, of any common delimiter; TableUnreadable says what is wrong, and in which row."""
-    text, note = _decoded(path.read_bytes())
+    """The Parquet file, or the CSV file with a header, of any common delimiter; TableUnreadable says what is wrong, and in which row."""
+    text, note = _decoded(_as_text(path))
     delimiter = _delimiter(text)
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -69,9 +75,26 @@ def model_rows(table: Table, properties: Mapping[str, Mapping[str, Any]]) -> lis
     return [{name: read(row[place]) for name, place, read in taken} for row in table.rows]
 
 
+def _as_text(path: Path) -> bytes:
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            return path.read_bytes()
+    target = path.with_name(f"{path.name}.text")
+    target.touch(mode=0o600)
+    command = [sys.executable, "-I", str(_PARQUET_READER), str(path), str(target), json.dumps(_LIMITS)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False, env={})  # noqa: S603 - our own file, no shell
+        said = json.loads(done.stdout) if done.returncode == 0 else {"error": _TOO_MUCH}
+        if "error" in said:
+            raise TableUnreadable(said["error"])
+        return target.read_bytes()
+    except subprocess.TimeoutExpired as error:
+        raise TableUnreadable(_TOO_MUCH) from error
+    finally:
+        target.unlink(missing_ok=True)
+
+
 def _decoded(content: bytes) -> tuple[str, str]:
-    if content[:4] == b"PAR1":
-        raise TableUnreadable("This is a Parquet file. Save it as CSV.")
     if content[:4] == b"PK\x03\x04" or content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise TableUnreadable("This looks like a workbook. Save the sheet as CSV.")
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

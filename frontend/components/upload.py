@@ -25,9 +25,9 @@ def upload(options: Mapping[str, str]) -> str | None:
 
 
 def upload_rows(key: str, most_mb: int) -> str | None:
-    """Draw the drop zone for a CSV file that no dataset is made of; the id of the upload in the run after it, else None."""
+    """Draw the drop zone for a file of rows that no dataset is made of; the id of the upload in the run after it, else None."""
     most_mb = min(most_mb, load_settings().max_upload_mb)
-    return _drop(key, most_mb, "CSV with a header", ".csv,.tsv,.txt", "keep", {})
+    return _drop(key, most_mb, "CSV with a header or Parquet", ".csv,.tsv,.txt,.parquet", "keep", {})
 
 
 def _drop(key: str, most_mb: int, takes: str, accept: str, finish: str, options: Mapping[str, str]) -> str | None:

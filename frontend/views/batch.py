@@ -50,7 +50,7 @@ def show(model: Model, version: str | None, schema: dict[str, Any]) -> None:
     """The drop zone, and under it what became of the last file."""
     asked = (model["name"], version)
     st.caption(
-        f"A CSV file with the columns {', '.join(map(states.plain, schema['properties']))}. Other columns stay in the file "
+        f"A CSV or Parquet file with the columns {', '.join(map(states.plain, schema['properties']))}. Other columns stay in the file "
         "and are not asked about."
     )
     upload_id = upload_rows(f"rows_{model['name']}", MOST_MB)

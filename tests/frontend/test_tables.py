@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from backend.datasets.forms import MISSING_WORDS
@@ -64,7 +67,7 @@ def test_missing_is_what_it_is_in_a_dataset() -> None:
         (b"a,b\n1,2\n1\n", "Row 2 has 1 values, the header has 2"),
         (b"a,a\n1,2\n", "'a' more than once"),
         (b'a,b\n1,"2', "Line 2"),
-        (b"PAR1....", "Parquet"),
+        (b"PAR1....", "damaged"),
         (b"PK\x03\x04...", "workbook"),
         (b"a,b\n\0,1\n", "bytes"),
         (b"a,b\n\x81,1\n", "UTF-8"),
@@ -82,6 +85,33 @@ def test_a_file_has_limits(path: Path, limit: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tables, limit, 2)
     with pytest.raises(TableUnreadable, match="more than 2"):
         read_table(path)
+
+
+def test_a_parquet_file_is_read_as_the_same_values(path: Path) -> None:
+    when = [datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC), None]
+    columns = {"pclass": [3, 1], "sex": ["male", "fem,ale"], "age": [0.1, None], "alone": [True, False], "seen": when}
+    pq.write_table(pa.table(columns), path)
+    rows = model_rows(read_table(path), {**PROPERTIES, "seen": {"type": "string"}})
+    assert rows == [
+        {"pclass": 3, "sex": "male", "age": 0.1, "alone": True, "seen": "2026-01-31T12:00:00+00:00"},
+        {"pclass": 1, "sex": "fem,ale", "age": None, "alone": False, "seen": None},
+    ]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_parquet_file_of_something_else_is_explained(path: Path) -> None:
+    pq.write_table(pa.table({"lists": [[1, 2]]}), path)
+    with pytest.raises(TableUnreadable, match="'lists' holds values that are neither"):
+        read_table(path)
+
+
+def test_a_parquet_file_cannot_take_the_memory_of_the_web_app(path: Path) -> None:
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), ["x" * 1_000_000])
+    pq.write_table(pa.table({"big": repeated}), path, compression="zstd")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(TableUnreadable, match="too"):
+        read_table(path)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_columns_that_lack_are_named(path: Path) -> None:
