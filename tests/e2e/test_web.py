@@ -97,7 +97,7 @@ def test_from_a_file_to_a_prediction(new_page: Callable[[], Page], platform: Pla
     page.get_by_label("temperature", exact=True).fill("")
     ask.click()
     page.get_by_text("The same from a program").click()
-    expect(page.get_by_test_id("stCode")).to_contain_text('"temperature": null', timeout=WAIT)
+    expect(page.get_by_test_id("stCode").first).to_contain_text('"temperature": null', timeout=WAIT)
 
 
 def test_a_bad_file_is_explained_where_it_was_dropped(
