@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from frontend.components import states
 from signet_client.traffic_types import TrafficLine, TrafficTotal
 
 CALLERS = {
@@ -116,6 +115,6 @@ def _table(rows: Sequence[Mapping[str, object]], alt: str) -> None:
 def told(label: str, total: TrafficTotal) -> str:
     """One line in words, for those who do not see a chart."""
     return (
-        f"{states.plain(label)}: {total['requests']:,} requests, error rate {share(total['error_rate'])}, "
+        f"{label}: {total['requests']:,} requests, error rate {share(total['error_rate'])}, "
         f"median {latency(total['p50'])}, p95 {latency(total['p95'])}"
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import altair as alt
@@ -15,25 +16,39 @@ from signet_client.traffic_types import Traffic, TrafficLine, TrafficPoint
 
 HEIGHT = 220
 MOST_LINES = 8
+HOUR_SECONDS = 3600
 # The third colour of the theme is a calm blue; what failed takes the fourth, which is red.
 _OUTCOMES = ["answered", "refused", "", "failed"]
-_WHEN = "%-d %b, %H:%M"
 Figure = Callable[[TrafficPoint], float | None]
 Percentile = Literal["p50", "p95", "p99"]
 PERCENTILES: tuple[Percentile, ...] = ("p50", "p95", "p99")
 
 
+@dataclass(frozen=True)
+class Measure:
+    """How one kind of figure is written; `least` is the top of a chart on which there is nothing but zeros."""
+
+    axis: alt.Axis
+    tooltip: str
+    least: float
+
+
+COUNT = Measure(alt.Axis(format="~s", tickMinStep=1, title=None), ",", 1)
+SHARE = Measure(alt.Axis(format="~%", title=None), ".2~%", 0.01)
+MILLISECONDS = Measure(alt.Axis(format="~g", title="ms"), ",.3~f", 1)
+
+
 def together(found: Traffic) -> None:
     """All that was asked for as one: outcomes, the share of errors, and three percentiles."""
-    line = found["lines"][0]
+    line, step = found["lines"][0], found["step"]
     told = traffic.told("All", line["total"])
-    bars = _outcomes(line, timedelta(seconds=found["step"]))
-    _titled("Requests", "Each bar is one step of time.", bars, told)
+    _titled("Requests", "Each bar is one step of time.", _outcomes(line, step), told)
     left, right = st.columns(2, gap="large")
     with left:
-        _titled("Error rate", traffic.outcome(line["total"]), _lines({"errors": (line, _rate)}, "%"), told)
+        chart = _lines({"errors": (line, _rate)}, SHARE, step)
+        _titled("Error rate", traffic.outcome(line["total"]), chart, told)
     with right:
-        chart = _lines({name: (line, _milliseconds(name)) for name in PERCENTILES}, "~g", unit="ms")
+        chart = _lines({name: (line, _milliseconds(name)) for name in PERCENTILES}, MILLISECONDS, step)
         _titled("Latency", traffic.LATENCY, chart, told)
 
 
@@ -41,19 +56,23 @@ def apart(found: Traffic) -> None:
     """The busiest lines, each in its colour: requests, the share of errors, and the 95th percentile."""
     lines = {traffic.line_label(line): line for line in found["lines"][:MOST_LINES]}
     told = "; ".join(traffic.told(label, line["total"]) for label, line in lines.items())
-    _titled("Requests", "In each step of time.", _of_each(lines, _requests, "~s"), told)
+
+    def of_each(figure: Figure, measure: Measure) -> alt.Chart:
+        return _lines({label: (line, figure) for label, line in lines.items()}, measure, found["step"])
+
+    _titled("Requests", "In each step of time.", of_each(_requests, COUNT), told)
     left, right = st.columns(2, gap="large")
     with left:
-        _titled("Error rate", "Refused and failed.", _of_each(lines, _rate, "%"), told)
+        _titled("Error rate", "Refused and failed.", of_each(_rate, SHARE), told)
     with right:
-        _titled("p95 latency", traffic.LATENCY, _of_each(lines, _milliseconds("p95"), "~g", unit="ms"), told)
+        _titled("p95 latency", traffic.LATENCY, of_each(_milliseconds("p95"), MILLISECONDS), told)
     if len(found["lines"]) > len(lines):
         st.caption(f"The {len(lines)} busiest are drawn; the tables have the others too.")
 
 
 def _titled(title: str, meaning: str, chart: alt.Chart, told: str) -> None:
     st.markdown(f"**{title}**", help=meaning)
-    st.altair_chart(chart, width="stretch", alt=f"{title} over time. {told}.")
+    st.altair_chart(chart.properties(height=HEIGHT), width="stretch", alt=f"{title} over time. {told}.")
 
 
 def _requests(point: TrafficPoint) -> float:
@@ -72,46 +91,48 @@ def _milliseconds(name: Percentile) -> Figure:
     return figure
 
 
-def _moment(point: TrafficPoint) -> int:
+def _moment(point: TrafficPoint) -> float:
     """When a step begins, in milliseconds since 1970: the browser shows them in its own zone."""
-    return round(datetime.fromisoformat(point["at"]).timestamp() * 1000)
+    return datetime.fromisoformat(point["at"]).timestamp() * 1000
 
 
-def _time() -> alt.X:
-    return alt.X("at:T", title=None, axis=alt.Axis(labelOverlap=True, tickCount=6))
+def _time(step: int) -> alt.X:
+    form = "%H:%M" if step < HOUR_SECONDS else "%-d %b"
+    return alt.X("at:T", title=None, axis=alt.Axis(format=form, labelOverlap=True, tickCount=6))
 
 
-def _outcomes(line: TrafficLine, step: timedelta) -> alt.Chart:
-    rows = [
-        {"at": _moment(point), "outcome": outcome, "requests": count}
-        for point in line["points"]
-        for outcome, count in _counted(point)
-    ]
-    frame = pd.DataFrame(rows)
-    frame["until"] = frame["at"] + round(step.total_seconds() * 1000)
+def _when() -> alt.Tooltip:
+    return alt.Tooltip("at:T", title="from", format="%-d %b, %H:%M")
+
+
+def _outcomes(line: TrafficLine, step: int) -> alt.Chart:
+    """One stack for each step, as wide as the step is long."""
+    frame = pd.DataFrame([part for point in line["points"] for part in _stack(point, step)])
     shown = alt.Legend(orient="bottom", values=[each for each in _OUTCOMES if each])
     color = alt.Color("outcome:N", title=None, scale=alt.Scale(domain=_OUTCOMES), legend=shown)
-    y = alt.Y("requests:Q", title=None, stack="zero", axis=alt.Axis(tickMinStep=1, format="~s"))
-    tooltip = [alt.Tooltip("at:T", title="from", format=_WHEN), "outcome:N", "requests:Q"]
-    chart = alt.Chart(frame).mark_bar().encode(_time(), alt.X2("until:T"), y, color, tooltip=tooltip)
-    sized: alt.Chart = chart.properties(height=HEIGHT)
-    return sized
+    y = alt.Y("low:Q", axis=COUNT.axis, scale=alt.Scale(zero=True))
+    tooltip = [_when(), "outcome:N", alt.Tooltip("requests:Q", format=COUNT.tooltip)]
+    parts: alt.Chart = (
+        alt.Chart(frame).mark_rect().encode(_time(step), alt.X2("until"), y, alt.Y2("high"), color, tooltip=tooltip)
+    )
+    return parts
 
 
-def _counted(point: TrafficPoint) -> Sequence[tuple[str, int]]:
-    return [
+def _stack(point: TrafficPoint, step: int) -> Iterator[dict[str, object]]:
+    begins, low = _moment(point), 0
+    outcomes = (
         ("answered", point["requests"] - point["errors"]),
         ("refused", point["refused"]),
         ("failed", point["failed"]),
-    ]
+    )
+    for outcome, count in outcomes:
+        ends = {"at": begins, "until": begins + step * 1000.0, "low": low, "high": low + count}
+        yield {**ends, "outcome": outcome, "requests": count}
+        low += count
 
 
-def _of_each(lines: dict[str, TrafficLine], figure: Figure, form: str, *, unit: str | None = None) -> alt.Chart:
-    return _lines({label: (line, figure) for label, line in lines.items()}, form, unit=unit)
-
-
-def _lines(drawn: dict[str, tuple[TrafficLine, Figure]], form: str, *, unit: str | None = None) -> alt.Chart:
-    """A line of each figure; where there were no requests it is broken, so that nothing is drawn that was not measured."""
+def _lines(drawn: Mapping[str, tuple[TrafficLine, Figure]], measure: Measure, step: int) -> alt.Chart:
+    """A line of each figure, broken where nothing was measured."""
     rows = [
         {"at": _moment(point), "line": label, "value": figure(point)}
         for label, (line, figure) in drawn.items()
@@ -119,8 +140,12 @@ def _lines(drawn: dict[str, tuple[TrafficLine, Figure]], form: str, *, unit: str
     ]
     legend = alt.Legend(orient="bottom", columns=2 if len(drawn) > len(PERCENTILES) else 0)
     color = alt.Color("line:N", title=None, sort=None, legend=legend if len(drawn) > 1 else None)
-    y = alt.Y("value:Q", title=unit, axis=alt.Axis(format=form))
-    tooltip = [alt.Tooltip("at:T", title="from", format=_WHEN), "line:N", alt.Tooltip("value:Q", format=".3~g")]
+    is_flat = not any(row["value"] for row in rows)
+    y = alt.Y(
+        "value:Q", axis=measure.axis, scale=alt.Scale(domain=[0, measure.least]) if is_flat else alt.Scale(zero=True)
+    )
+    tooltip = [_when(), "line:N", alt.Tooltip("value:Q", format=measure.tooltip)]
+    # A step alone between two that are empty has no line; its point shows it.
     mark = alt.Chart(pd.DataFrame(rows)).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
-    sized: alt.Chart = mark.encode(_time(), y, color, tooltip=tooltip).properties(height=HEIGHT)
-    return sized
+    lines: alt.Chart = mark.encode(_time(step), y, color, tooltip=tooltip)
+    return lines

@@ -6,10 +6,12 @@ import streamlit as st
 
 from frontend import session
 from frontend.components import links, lists, states
-from frontend.views import jobs, models
+from frontend.views import jobs, models, overview
 from signet_client.types import Job, Model
 
 RECENT = 5
+# Whether it is done, the page where it is, what it is called, and what it means.
+Step = tuple[bool, str, str, str]
 
 
 def show() -> None:
@@ -19,6 +21,10 @@ def show() -> None:
         recent = signet.jobs.list() if session.may("jobs:read") else []
     if session.may("jobs:run"):
         _first_steps(known, recent)
+    if session.may("subscribers:manage"):
+        with states.shown_errors("home_services"):
+            _first_service()
+    overview.show(known, recent)
     left, right = st.columns(2, gap="large") if session.may("jobs:read") else (st.container(), None)
     with left:
         st.header("Models", anchor=False)
@@ -35,21 +41,45 @@ def _first_steps(known: list[Model], recent: list[Job]) -> None:
     if own:
         return
     has_data = bool(session.api().datasets.list())
-    with st.container(border=True, key="first_steps"):
-        st.header("First steps", anchor=False)
-        steps = [
-            (has_data, "datasets", "Upload a table", "CSV, Parquet or Excel: one row a case, one column a fact."),
-            (False, "train", "Train a model", "Choose the column to predict; everything else has good defaults."),
-            (False, "predict", "Ask it", "By a form, or from a program with the address that is shown."),
-        ]
+    steps = [
+        (has_data, "datasets", "Upload a table", "CSV, Parquet or Excel: one row a case, one column a fact."),
+        (False, "train", "Train a model", "Choose the column to predict; everything else has good defaults."),
+        (False, "predict", "Ask it", "By a form, or from a program with the address that is shown."),
+    ]
+    note = (
+        f"A sample model, {states.plain(known[0]['name'])}, is there already: you can ask it right away."
+        if known
+        else ""
+    )
+    _steps("First steps", steps, note, key="first_steps")
+
+
+def _first_service() -> None:
+    """Until a service is admitted: how it is done, in order."""
+    if session.api().subscribers.list():
+        return
+    steps = [
+        (False, "subscribers", "Admit a service", "Its name, the models that it may ask, and how often."),
+        (
+            False,
+            "certificates",
+            "Give it a certificate",
+            "With it, the service proves who it is; no password is shared.",
+        ),
+        (False, "monitoring", "Watch what it asks", "Requests, errors and latencies of each service."),
+    ]
+    _steps("The first service", steps, "", key="first_service")
+
+
+def _steps(title: str, steps: list[Step], note: str, *, key: str) -> None:
+    with st.container(border=True, key=key):
+        st.header(title, anchor=False)
         for column, (done, address, label, why) in zip(st.columns(3), steps, strict=True):
             with column:
                 links.link(address, label, icon=":material/check_circle:" if done else ":material/arrow_forward:")
                 st.caption(why)
-        if known:
-            st.caption(
-                f"A sample model, {states.plain(known[0]['name'])}, is there already: you can ask it right away."
-            )
+        if note:
+            st.caption(note)
 
 
 def _username() -> str:

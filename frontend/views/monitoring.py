@@ -128,11 +128,11 @@ def figures(asked: Asked) -> None:
 
 def _tables(asked: Asked, apart: Traffic | None) -> None:
     """Versions, and callers for those who keep them; what the charts have read already is not read twice."""
-    st.subheader("By version", anchor=False)
+    st.header("By version", anchor=False)
     versions = apart if apart and asked.by == "version" else asked.read("version")
     traffic.by_version(versions["lines"])
     if session.may("subscribers:manage"):
-        st.subheader("By caller", anchor=False)
+        st.header("By caller", anchor=False)
         callers = apart if apart and asked.by == "caller" else asked.read("caller")
         traffic.by_caller(callers["lines"])
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from frontend.components import traffic
+from frontend.components import traffic, traffic_charts
 from tests.frontend.conftest import Browser
 from tests.frontend.stub import PERMISSIONS, StubPlatform, problem
 
@@ -103,7 +103,7 @@ def test_lines_apart(as_role: As, stub: StubPlatform, by: str, labels: list[str]
     told = charts(tab)
     assert len(told) == 3
     assert told[0].count("requests, error rate") == len(labels)
-    assert all(traffic.states.plain(label) in told[0] for label in labels)
+    assert all(f"{label}: " in told[0] for label in labels)
     kinds = [asked.get("by") for asked in stub.traffic.asked]
     assert len(kinds) == len(set(kinds))  # nothing is read twice
 
@@ -124,11 +124,33 @@ def test_many_lines_are_drawn_in_part_and_this_is_said(as_role: As, stub: StubPl
     assert len(tab.dataframe[0].value) == 10
 
 
+def test_outcomes_are_stacked_and_as_wide_as_their_step() -> None:
+    figures = {"requests": 10, "errors": 3, "refused": 2, "failed": 1, "rows": 10, "p50": 1.0, "p95": 1.0, "p99": 1.0}
+    point: Any = {"at": "2026-11-23T12:00:00+00:00", **figures}
+    parts = list(traffic_charts._stack(point, 900))
+    assert [(part["outcome"], part["low"], part["high"]) for part in parts] == [
+        ("answered", 0, 7),
+        ("refused", 7, 9),
+        ("failed", 9, 10),
+    ]
+    assert {(part["at"], part["until"]) for part in parts} == {(1795435200000.0, 1795436100000.0)}
+
+
 def test_colours_tell_failures_from_answers(as_role: As) -> None:
     tab = as_role("expert").open("monitoring")
     color = specs(tab)[0]["encoding"]["color"]
     assert color["legend"]["values"] == ["answered", "refused", "failed"]
     assert [each for each in color["scale"]["domain"] if each] == color["legend"]["values"]
+
+
+def test_times_are_of_the_browsers_zone_and_zeros_lie_on_the_ground(as_role: As, stub: StubPlatform) -> None:
+    stub.traffic.seen = [("titanic", "1", "people", None, (10,))]
+    tab = as_role("expert").open("monitoring")
+    bars, errors, slow = (each["encoding"] for each in specs(tab))
+    assert bars["x"]["type"] == "temporal"
+    assert not {"timeUnit", "scale"} & set(bars["x"])  # nothing that would make it UTC
+    assert errors["y"]["scale"] == {"domain": [0, 0.01]}
+    assert slow["y"]["scale"] == {"zero": True}
 
 
 def test_without_traffic_the_page_says_why_and_what_to_do(as_role: As, stub: StubPlatform) -> None:
