@@ -14,7 +14,8 @@ import streamlit as st
 from frontend.components import traffic
 from signet_client.traffic_types import Traffic, TrafficLine, TrafficPoint
 
-HEIGHT = 220
+# The legend takes a part of it.
+HEIGHT = 280
 MOST_LINES = 8
 HOUR_SECONDS = 3600
 # The third colour of the theme is a calm blue; what failed takes the fourth, which is red.
@@ -146,6 +147,6 @@ def _lines(drawn: Mapping[str, tuple[TrafficLine, Figure]], measure: Measure, st
     )
     tooltip = [_when(), "line:N", alt.Tooltip("value:Q", format=measure.tooltip)]
     # A step alone between two that are empty has no line; its point shows it.
-    mark = alt.Chart(pd.DataFrame(rows)).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
+    mark = alt.Chart(pd.DataFrame(rows)).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=28))
     lines: alt.Chart = mark.encode(_time(step), y, color, tooltip=tooltip)
     return lines
