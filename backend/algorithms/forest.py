@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.algorithms.contract import Form, Matrix
-from backend.algorithms.forest_blocks import ROWS, Blocks, lay_out
+from backend.algorithms.forest_blocks import COLUMN, ROWS, Blocks, lay_out
 from backend.algorithms.forest_kernel import Kernel, get_kernel
 from backend.errors import Invalid
 
@@ -18,7 +18,6 @@ NODE = np.dtype([("threshold", "<f4"), ("column", "<i4"), ("left", "<i4"), ("lea
 TREE = np.dtype([("root", "<i4"), ("depth", "<i4"), ("output", "<i4")])
 CATEGORY, MISSING_GOES_RIGHT = -(2**31), 2**30
 MOST_OUTPUTS = 1024  # the kernel keeps 64 rows of them on its stack
-_COLUMN = 2**30 - 1
 _FILE = "forest.npz"
 # Visits of a tree; with more of them other threads may run meanwhile.
 _BRIEF = 20_000
@@ -115,7 +114,7 @@ def _is_whole(forest: Forest) -> bool:
     nodes, trees, outputs = forest.nodes, forest.trees, len(forest.base)
     here, left = np.arange(len(nodes)), nodes["left"].astype(np.int64)
     is_leaf = (left == here) & np.isnan(nodes["threshold"]) & (nodes["column"] == 0)
-    columns = nodes["column"] & _COLUMN
+    columns = nodes["column"] & COLUMN
     is_category = nodes["column"] < 0
     offsets = nodes["threshold"].view(np.int32)[is_category].astype(np.int64)
     words = nodes["leaf"].view(np.int32)[is_category].astype(np.int64)

@@ -15,7 +15,7 @@ DEPTH, LANES, ROWS = 6, 32, 64
 INNER, LEAVES = 2**DEPTH - 1, 2**DEPTH
 # Tables of more trees would outgrow the caches, and one row at a time is then as fast.
 MOST_TREES = 10_000
-_COLUMN = 2**30 - 1
+COLUMN = 2**30 - 1  # of a node's `column`: the bits beside its flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def lay_out(nodes: NDArray[Any], roots: NDArray[np.int32], width: int) -> Blocks
     thresholds = np.where(is_leaf, np.float32(0), nodes["threshold"][inner])
     flagged = np.where(is_leaf, 0, nodes["column"][inner])
     fits = (nodes["left"][ends] == ends).all(axis=1) & (flagged >= 0).all(axis=1) & np.isfinite(thresholds).all(axis=1)
-    columns = (flagged & _COLUMN).astype(np.int64) + width * (flagged > _COLUMN)
+    columns = (flagged & COLUMN).astype(np.int64) + width * (flagged > COLUMN)
     fits &= width < 2**20
     places = np.full(len(roots), -1, dtype=np.int32)
     places[np.flatnonzero(fits)] = np.arange(np.count_nonzero(fits))

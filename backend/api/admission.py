@@ -1,7 +1,7 @@
 """Whether a caller who is known may go through at this moment: its models, its rate, its quota."""
 
 from backend.api.gate import gate
-from backend.identity.allowances import DAY, MINUTE
+from backend.identity.allowances import DAY, MINUTE, Period
 from backend.identity.principal import Principal
 
 
@@ -12,7 +12,11 @@ def admit(caller: Principal, model: str | None, *, predicts: bool) -> None:
     """
     if model is not None:
         caller.verify_may_use(model)
-    if caller.rate_per_minute is not None:
-        gate().allowances.spend(caller.id, MINUTE, caller.rate_per_minute)
-    if predicts and caller.daily_quota is not None:
-        gate().allowances.spend(caller.id, DAY, caller.daily_quota)
+    for period, most in limits_of(caller, predicts=predicts):
+        gate().allowances.spend(caller.id, period, most)
+
+
+def limits_of(caller: Principal, *, predicts: bool) -> list[tuple[Period, int]]:
+    """Of which periods a request takes from the caller's allowance, and how much that is at most."""
+    limits = [(MINUTE, caller.rate_per_minute), (DAY, caller.daily_quota if predicts else None)]
+    return [(period, most) for period, most in limits if most is not None]

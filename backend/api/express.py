@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from backend.api import mlflow_scoring, open_inference, predict
 from backend.api.access import Misbound, Token, digest_of, identify, verify_access
+from backend.api.admission import limits_of
 from backend.api.client_certificate import CLAIMS, find_certificate
 from backend.api.gate import Gate
 from backend.api.platform import Platform
 from backend.api.recall import Unremembered
 from backend.api.request_id import request_id_of
 from backend.errors import SignetError
-from backend.identity.allowances import DAY, MINUTE, Period
 from backend.identity.principal import Permission, Principal
 from backend.listener.express import Answer, Call
 from backend.listener.wsgi import CLIENT_CERTIFICATE, PROXIED
@@ -161,7 +161,7 @@ class _Call:
     def _answer(self, body: bytes) -> Answer | None:
         predicted = self.protocol.predict(self.served, body, self.head, self.way.max_rows)
         # The last step, for what is spent stays spent, and before it nothing has happened.
-        if not self.way.gate.allowances.spend_held(self.caller.id, _wishes(self.caller)):
+        if not self.way.gate.allowances.spend_held(self.caller.id, limits_of(self.caller, predicts=True)):
             return None
         identifier = request_id_of(self.head.get("HTTP_X_REQUEST_ID"))
         self._note(identifier, predicted)
@@ -224,9 +224,3 @@ def _is_plain(head: Head, protocol: _Protocol) -> bool:
     if not head[PROXIED] and any(name in head for name in _CLAIMED):
         return False
     return protocol.takes_any_type or head.get("CONTENT_TYPE") in _JSON_TYPES
-
-
-def _wishes(caller: Principal) -> list[tuple[Period, int]]:
-    """What a prediction costs this caller."""
-    limits = ((MINUTE, caller.rate_per_minute), (DAY, caller.daily_quota))
-    return [(period, most) for period, most in limits if most is not None]

@@ -4,7 +4,7 @@ import time
 
 from flask import Response, current_app, g, request
 
-from backend.api.platform import Platform
+from backend.api.platform import current_platform
 from backend.api.refusals import caller_of
 from backend.api.routing import Endpoint
 from backend.monitoring.telling import Exchange
@@ -17,7 +17,7 @@ def begin() -> None:
     """A request begins."""
     request.environ[_BEGAN] = time.perf_counter()
     request.environ[_TRACE] = trace_of(request.headers.get("traceparent"))
-    _platform().traffic.enter()
+    current_platform().traffic.enter()
 
 
 def note_served(version: str, rows: int = 0) -> None:
@@ -47,11 +47,11 @@ def end(response: Response) -> None:
 def leave() -> None:
     """The request is over."""
     if _BEGAN in request.environ:
-        _platform().traffic.leave()
+        current_platform().traffic.leave()
 
 
 def _count(protocol: str, status: int, seconds: float, model: str, version: str, rows: int) -> None:
-    _platform().traffic.record(
+    current_platform().traffic.record(
         model=model,
         version=version or None,
         protocol=protocol,
@@ -66,7 +66,7 @@ def _tell(response: Response, seconds: float, model: str, version: str) -> None:
     # The rule and not the path: what stands in an address may be a secret.
     rule = request.url_rule
     sent = response.calculate_content_length() if not response.is_streamed else None
-    _platform().teller.tell(
+    current_platform().teller.tell(
         Exchange(
             at=time.time(),
             seconds=seconds,
@@ -82,8 +82,3 @@ def _tell(response: Response, seconds: float, model: str, version: str) -> None:
             sent=-1 if sent is None else sent,
         )
     )
-
-
-def _platform() -> Platform:
-    platform: Platform = current_app.extensions["signet"]
-    return platform

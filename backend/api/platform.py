@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from flask import current_app
+
 from backend.monitoring.exposition import Exposition
 from backend.monitoring.pulse import Pulse
 from backend.monitoring.telling import Teller
@@ -20,3 +22,9 @@ class Platform:
     pulse: Pulse
     teller: Teller
     exposition: Exposition
+
+
+def current_platform() -> Platform:
+    """The parts of the process that answers this request."""
+    platform: Platform = current_app.extensions["signet"]
+    return platform

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_type_hints
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.api.access import Access, authenticate
 from backend.api.admission import admit
-from backend.api.platform import Platform
+from backend.api.platform import current_platform
 from backend.api.problem import Shape
 from backend.database import db
 from backend.errors import FieldProblem, InvalidFields, Malformed, NotFound, SignetError, TooLarge, UnsupportedMediaType
@@ -109,14 +109,14 @@ class Endpoint:
 
     def model_of(self, variables: Mapping[str, str]) -> str | None:
         """The model that the call is about; a prediction that names none is about the default one."""
-        return variables.get("model", _platform().shelf.default_model if self.predicts else None)
+        return variables.get("model", current_platform().shelf.default_model if self.predicts else None)
 
     def _arguments(self, actor: object) -> dict[str, Any]:
         if self.accepts and not self.reads_any_type and request.mimetype not in self.accepts:
             raise UnsupportedMediaType(f"Send the body as {' or '.join(self.accepts)}.")
         sources: dict[str, Callable[[], Any]] = {
             "actor": lambda: actor,
-            "platform": _platform,
+            "platform": current_platform,
             "payload": read_payload,
             "body": lambda: _read_body(self.hints["body"]),
             "query": lambda: _read_query(self.hints["query"]),
@@ -181,7 +181,7 @@ def install(app: Flask, endpoints: list[Endpoint]) -> None:
 
 def read_payload() -> bytes:
     """The raw body, unpacked; TooLarge over the limit of the settings, packed or not."""
-    megabytes = _platform().settings.max_body_mb
+    megabytes = current_platform().settings.max_body_mb
     limit = megabytes * 1024 * 1024
     too_large = TooLarge(f"The body is larger than {megabytes} MB.")
     if request.content_length is not None and request.content_length > limit:
@@ -223,8 +223,3 @@ def _validated(model: type[BaseModel], value: object) -> BaseModel:
 def _problem(location: tuple[int | str, ...], message: str) -> FieldProblem:
     text = message.removeprefix("Value error, ")
     return FieldProblem(".".join(str(part) for part in location) or "body", f"{text[:1].lower()}{text[1:]}")
-
-
-def _platform() -> Platform:
-    platform: Platform = current_app.extensions["signet"]
-    return platform

@@ -170,21 +170,6 @@ class Explained(TypedDict):
     version: str
 
 
-class Subscriber(TypedDict):
-    """A service; None means no limit, and the usual life of certificates."""
-
-    id: str
-    name: str
-    description: str
-    models: list[str]
-    rate_per_minute: int | None
-    daily_quota: int | None
-    certificate_hours: int | None
-    state: SubscriberState
-    created_by: str
-    created_at: str
-
-
 class Terms(TypedDict):
     """On what a service is admitted."""
 
@@ -194,6 +179,15 @@ class Terms(TypedDict):
     rate_per_minute: int | None
     daily_quota: int | None
     certificate_hours: int | None
+
+
+class Subscriber(Terms):
+    """A service; None means no limit, and the usual life of certificates."""
+
+    id: str
+    state: SubscriberState
+    created_by: str
+    created_at: str
 
 
 class TermsChange(TypedDict, total=False):
