@@ -4,6 +4,7 @@ The fast parser takes the last of two equal keys and turns whole numbers beyond 
 and key has its two quotation marks in the text, and what is that large is looked at again.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ _BEYOND = 2.0**63
 # Beyond it a whole number is not kept exactly, so the strict reader has to see how it was written.
 _EXACT = 2.0**53
 _OPENINGS = (b"{", b" ", b"\n")  # and no byte order mark, which the parser passes over
-_NOT_STRUCTURE = bytes(set(range(256)) - set(b"{}[],"))
+# A parser keeps the memory of its largest text: a new one for each text costs more than the parsing, one for every size too much memory.
+_KEPT_FOR = 512 * 1024
+_kept = threading.local()
 
 
 class Irregular(Exception):
@@ -41,19 +44,54 @@ def parse_quick_table(data: bytes, key: str, width: int) -> NDArray[np.float64]:
     begins, ends = data.find(b'"'), data.rfind(b'"')
     if not 0 <= begins < ends or data.find(b'"', begins + 1) != ends or not data.startswith(_OPENINGS):
         raise Irregular
-    lists = data.translate(None, _NOT_STRUCTURE)
-    rows = (len(lists) - 3) // (width + 2)
-    if rows < 1 or lists != b"{[" + b",".join([b"[" + b"," * (width - 1) + b"]"] * rows) + b"]}":
-        raise Irregular
-    try:
-        parsed: Any = simdjson.Parser().parse(data)
-        table = np.frombuffer(parsed[key].as_buffer(of_type="d"))
-    except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise Irregular from error
+    table = _numbers(data, key)
     # An empty list has as many commas as a list of one.
-    if len(table) != rows * width or not (np.abs(table) < _EXACT).all():
+    if not len(table) or len(table) % width or not _is_table(data, len(table) // width, width):
         raise Irregular
-    return table.reshape(rows, width)
+    if not (np.abs(table) < _EXACT).all():
+        raise Irregular
+    return table.reshape(-1, width)
+
+
+def _numbers(data: bytes, key: str) -> NDArray[np.float64]:
+    """All numbers in the list under the key, however they are nested."""
+    parser = _kept.__dict__.pop("parser", None) or simdjson.Parser()
+    try:
+        parsed: Any = parser.parse(data)
+        found = np.frombuffer(parsed[key].as_buffer(of_type="d"))
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise Irregular from error
+    # Not after an error, whose traceback may hold a part of the text for a while: the parser could not be used meanwhile.
+    if len(data) <= _KEPT_FOR:
+        _kept.parser = parser
+    return found
+
+
+def _is_table(data: bytes, rows: int, width: int) -> bool:
+    """Whether a JSON text without a bracket or comma in a string is `{key: [[..], ..]}` with so many commas in and between the rows.
+
+    Then each row has `width` values or, where that is 1, perhaps none.
+    """
+    text = np.frombuffer(data, np.uint8)
+    lowered = text | 0x20  # makes { and } of [ and ]
+    places = np.flatnonzero((lowered == ord("{")) | (lowered == ord("}")))
+    if len(places) != 2 * rows + 4 or text[places].tobytes() != b"{[" + b"[]" * rows + b"]}":
+        return False
+    expected = np.zeros(len(places), np.int64)
+    expected[2:-2:2] = np.arange(rows) * width
+    expected[3:-2:2] = expected[2:-2:2] + (width - 1)
+    expected[-2:] = rows * width - 1
+    return bool((_before(text == ord(","), places) == expected).all())
+
+
+def _before(marks: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many marks stand before each of these places, which are not marked themselves."""
+    packed = np.packbits(marks, bitorder="little")
+    words = np.zeros(len(marks) // 64 + 1, "<u8")
+    words.view(np.uint8)[: len(packed)] = packed
+    upto = np.cumsum(np.bitwise_count(words), dtype=np.int64)
+    word, bit = places >> 6, (places & 63).astype(np.uint64)
+    return upto[word] - np.bitwise_count(words[word] >> bit)
 
 
 def _loads(data: bytes) -> Any:

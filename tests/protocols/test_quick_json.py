@@ -174,3 +174,13 @@ def test_plain_tables_are_read_fast() -> None:
 def test_other_tables_are_left_to_the_strict_reader(body: bytes) -> None:
     with pytest.raises(Irregular):
         parse_quick_table(body, "features", 3)
+
+
+def test_a_text_that_is_refused_does_not_slow_down_the_next() -> None:
+    """The parser that a thread keeps is not in use by what an error still holds."""
+    with pytest.raises(Irregular) as held:
+        parse_quick_table(b'{"features":[[1,true,3]]}', "features", 3)
+    first = parse_quick_table(b'{"features":[[1,2,3]]}', "features", 3)
+    second = parse_quick_table(b'{"features":[[4,5,6]]}', "features", 3)
+    assert (first.tolist(), second.tolist()) == ([[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]])
+    assert held.value.__cause__ is not None
