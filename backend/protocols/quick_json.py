@@ -91,7 +91,8 @@ def _before(marks: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.i
     words.view(np.uint8)[: len(packed)] = packed
     upto = np.cumsum(np.bitwise_count(words), dtype=np.int64)
     word, bit = places >> 6, (places & 63).astype(np.uint64)
-    return upto[word] - np.bitwise_count(words[word] >> bit)
+    before: NDArray[np.int64] = upto[word] - np.bitwise_count(words[word] >> bit)
+    return before
 
 
 def _loads(data: bytes) -> Any:
