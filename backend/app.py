@@ -3,9 +3,8 @@
 import atexit
 
 from flask import Flask, Response, g, request
-from flask_talisman import Talisman
 
-from backend.api import access, caller, observing, problem, routing
+from backend.api import access, caller, observing, problem, routing, secure_headers
 from backend.api.catalog import ENDPOINTS
 from backend.api.express import Express
 from backend.api.platform import Platform
@@ -28,13 +27,6 @@ from backend.serving.shelf import Shelf
 from backend.settings import VERSION, Settings
 from backend.storage import create_storage
 
-CONTENT_SECURITY_POLICY = {
-    "default-src": "'none'",
-    "style-src": "'self'",
-    "frame-ancestors": "'none'",
-    "base-uri": "'none'",
-}
-
 
 def create_app(settings: Settings) -> Flask:
     """The whole API over one database."""
@@ -42,8 +34,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     caller.install(app, settings)
     problem.install(app)
-    # The one listener speaks TLS only, so there is nothing to redirect from.
-    Talisman(app, force_https=False, content_security_policy=CONTENT_SECURITY_POLICY, referrer_policy="no-referrer")
+    secure_headers.install(app)
     app.before_request(_begin)
     access.install(app, settings)
     app.after_request(_end)
@@ -100,7 +91,6 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     journal.settle()
     response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.headers.setdefault("Cache-Control", "no-store")
     observing.end(response)
     return response
 

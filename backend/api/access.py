@@ -90,7 +90,8 @@ class Shown(Protocol):
 class Memory(Protocol):
     """What credentials proved a moment ago; how the rest is found out is its own affair."""
 
-    def caller(self, credential: str, verify: Callable[[], Principal]) -> Principal: ...
+    def person(self, session_id: str, verify: Callable[[], Principal]) -> Principal: ...
+    def subscriber(self, fingerprint: str, verify: Callable[[], Principal]) -> Principal: ...
     def token(self, text: str, read: Callable[[str], Token]) -> Token: ...
 
 
@@ -111,7 +112,7 @@ def identify(access: Access, shown: Shown, memory: Memory) -> Principal:
         return _certified(shown, memory)
     token = memory.token(_bearer(shown.authorization), _read)
     if isinstance(token, PersonToken):
-        return memory.caller(f"session {token.session_id}", lambda: verify_session(token.session_id))
+        return memory.person(token.session_id, lambda: verify_session(token.session_id))
     if access not in SUBSCRIBER_PERMISSIONS:
         raise InvalidToken(
             "The token is expired or not valid.", cause="a subscriber's token where people's are asked for"
@@ -141,18 +142,22 @@ class _Presented:
 class _Verifying:
     """What is not remembered is verified at once."""
 
-    def caller(self, credential: str, verify: Callable[[], Principal]) -> Principal:
-        def verify_and_let_go() -> Principal:
-            try:
-                return verify()
-            finally:
-                # A request must not hold a connection while it predicts.
-                db.session.rollback()
+    def person(self, session_id: str, verify: Callable[[], Principal]) -> Principal:
+        return gate().people.recall(session_id, lambda: _letting_go(verify))
 
-        return gate().callers.recall(credential, verify_and_let_go)
+    def subscriber(self, fingerprint: str, verify: Callable[[], Principal]) -> Principal:
+        return gate().subscribers.recall(fingerprint, lambda: _letting_go(verify))
 
     def token(self, text: str, read: Callable[[str], Token]) -> Token:
         return gate().tokens.recall(digest_of(text), lambda: read(text))
+
+
+def _letting_go(verify: Callable[[], Principal]) -> Principal:
+    """Whom the database proves; a request must not hold a connection while it predicts."""
+    try:
+        return verify()
+    finally:
+        db.session.rollback()
 
 
 def digest_of(token: str) -> str:
@@ -172,7 +177,7 @@ def _certified(shown: Shown, memory: Memory) -> Principal:
     der = shown.certificate()
     if der is None:
         raise Unauthenticated("Present the certificate of a subscriber.")
-    return memory.caller(f"certificate {fingerprint_of(der)}", lambda: _verify(der))
+    return memory.subscriber(fingerprint_of(der), lambda: _verify(der))
 
 
 def _verify(der: bytes) -> Principal:

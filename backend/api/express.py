@@ -17,6 +17,7 @@ from backend.api.gate import Gate
 from backend.api.platform import Platform
 from backend.api.recall import Unremembered
 from backend.api.request_id import request_id_of
+from backend.api.secure_headers import headers_over_tls
 from backend.errors import SignetError
 from backend.identity.principal import Permission, Principal
 from backend.listener.express import Answer, Call
@@ -28,16 +29,7 @@ from backend.serving.models import ServedModel
 
 Head = Mapping[str, Any]
 
-# What the app adds to every answer; a test compares.
-_HEADERS = (
-    ("Cache-Control", "no-store"),
-    ("Permissions-Policy", "browsing-topics=()"),
-    ("X-Frame-Options", "SAMEORIGIN"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
-    ("Strict-Transport-Security", "max-age=31556926; includeSubDomains"),
-    ("Referrer-Policy", "no-referrer"),
-)
+_HEADERS = headers_over_tls()
 _JSON = ("Content-Type", "application/json")
 _BINARY = ("Content-Type", "application/octet-stream")
 _JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
@@ -116,8 +108,11 @@ class _Remembered:
 
     gate: Gate
 
-    def caller(self, credential: str, _verify: Callable[[], Principal]) -> Principal:
-        return self.gate.callers.remembered(credential)
+    def person(self, session_id: str, _verify: Callable[[], Principal]) -> Principal:
+        return self.gate.people.remembered(session_id)
+
+    def subscriber(self, fingerprint: str, _verify: Callable[[], Principal]) -> Principal:
+        return self.gate.subscribers.remembered(fingerprint)
 
     def token(self, text: str, _read: Callable[[str], Token]) -> Token:
         return self.gate.tokens.remembered(digest_of(text))

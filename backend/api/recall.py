@@ -1,8 +1,9 @@
 """What was verified a moment ago need not be verified again: a credential comes in, what it proved goes out."""
 
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,6 +13,11 @@ from sqlalchemy import Connection, Engine, event
 from backend.database import now
 
 _MOST = 10_000
+# What only reads takes nothing from anybody.
+_READING = frozenset({"SELECT", "PRAGMA"})
+_WRITING = re.compile(
+    r"\s*(?P<verb>UPDATE|DELETE\s+FROM|INSERT\s+INTO)\s+(?!(?:ONLY|OR)\b)\"?(?P<table>\w+)\"?\s", re.IGNORECASE
+)
 
 
 class Unremembered(Exception):
@@ -93,14 +99,16 @@ class Recall(Generic[Proved]):
             self._known[credential] = known
 
 
-def forget_on_change(engine: Engine, recall: Recall[Any]) -> None:
-    """Whatever this process changes or removes in the database is forgotten before anybody is told that it was done."""
+def forget_on_change(engine: Engine, recall: Recall[Any], tables: Collection[str]) -> None:
+    """Whatever this process changes or removes in these tables is forgotten before anybody is told that it was done.
+
+    They are the tables that `recall` was proved from. Others change all the time, at a stranger's wish too: each failed sign-in is a row.
+    """
 
     changed = object()  # the mark, in this memory's own name, on a connection whose transaction changes something
 
-    def note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        # A row that is only added takes nothing from anybody.
-        if statement.lstrip()[:6].upper() in {"UPDATE", "DELETE"}:
+    def note(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if _may_change(statement, tables) and not _found_nothing(cursor, statement):
             connection.info[changed] = True
 
     def spread(_connection: Any, record: Any) -> None:
@@ -110,3 +118,20 @@ def forget_on_change(engine: Engine, recall: Recall[Any]) -> None:
 
     event.listen(engine, "after_cursor_execute", note)
     event.listen(engine, "checkin", spread)
+
+
+def _may_change(statement: str, tables: Collection[str]) -> bool:
+    """Whether the statement may take something from a row of these tables; where it is not plain what it does, it may."""
+    if statement.lstrip()[:6].upper() in _READING:
+        return False
+    writing = _WRITING.match(statement)
+    if writing is None:
+        return True
+    # A row that is only added takes nothing from anybody.
+    is_added = writing["verb"][:6].upper() == "INSERT" and "CONFLICT" not in statement.upper()
+    return not is_added and writing["table"].lower() in tables
+
+
+def _found_nothing(cursor: Any, statement: str) -> bool:
+    """Whether there was no row to change; of one that returns rows, that is not yet known."""
+    return cursor.rowcount == 0 and "RETURNING" not in statement.upper()

@@ -206,7 +206,7 @@ class TestTakenAway:
             assert changed.wait(10)
             return Proved()
 
-        thread = threading.Thread(target=lambda: gate.callers.recall("certificate x", slow))
+        thread = threading.Thread(target=lambda: gate.subscribers.recall("x", slow))
         thread.start()
         assert read.wait(10)
         subscriber = db.session.get_one(Subscriber, billing.id)
@@ -215,7 +215,7 @@ class TestTakenAway:
         changed.set()
         thread.join()
         proved = Proved()
-        assert gate.callers.recall("certificate x", lambda: proved) is proved  # type: ignore[arg-type,return-value]
+        assert gate.subscribers.recall("x", lambda: proved) is proved  # type: ignore[arg-type,return-value]
 
 
 class Proved:

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from werkzeug.test import Client, TestResponse
 
 from backend.api.gate import Gate
+from backend.api.secure_headers import headers_over_tls
 from backend.app import with_express
 from backend.audit.tables import AuditEvent
 from backend.database import db
@@ -146,7 +147,9 @@ def both(app: Flask, registered: Registered, settings: Any) -> Both:
     registered("bugs", "multiclass")
     registered("iris", "multiclass")
     gate: Gate = app.extensions["signet.gate"]
-    gate.callers._seconds = 3600  # on a busy machine a quarter of a second passes between two lines of a test
+    gate.people._seconds = gate.subscribers._seconds = (
+        3600  # on a busy machine a quarter of a second passes between two lines of a test
+    )
     return Both(app)
 
 
@@ -223,6 +226,19 @@ def _taken(subscriber: Subscribed, gate: Gate) -> dict[str, int]:
     rows = {row.period: row.taken for row in db.session.query(Allowance).filter_by(subscriber_id=subscriber.id)}
     held = {period: gate.allowances._purses[subscriber.id, period].left for period in rows}
     return {period: rows[period] - held[period] for period in rows}
+
+
+def test_both_ways_and_refusals_have_the_same_secure_headers(both: Both, billing: Subscribed) -> None:
+    case, shown = CASES["one row by name"], {CLIENT_CERTIFICATE: billing.der}
+    answers = [both.ask(client, case, **shown) for client in (both.flask, both.express)]
+    answers += [both.ask(both.express, case), both.ask(both.express, CASES["not JSON"], **shown)]
+    assert (both.asked, [answer.status_code for answer in answers]) == (2, [200, 200, 401, 400])
+    made = dict(headers_over_tls())
+    assert set(made) == {
+        "Cache-Control", "Content-Security-Policy", "Permissions-Policy", "Referrer-Policy", "Strict-Transport-Security",
+        "X-Content-Type-Options", "X-Frame-Options",
+    }  # fmt: skip
+    assert [{name: answer.headers.get(name) for name in made} for answer in answers] == [made] * 4
 
 
 def test_each_prediction_costs_one_unit_whichever_way_it_takes(

@@ -1,18 +1,25 @@
 """What is remembered of credentials, for how long, and what makes it be forgotten."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from backend.api import recall as module
+from backend.api.gate import Gate
 from backend.api.recall import Recall, Unremembered, forget_on_change
-from backend.database import db, now
+from backend.database import Table, db, now
 from backend.errors import InvalidToken
+from backend.identity.certificates import verify_certificate
+from backend.identity.sessions import verify_session
 from backend.identity.subscriber_tables import Subscriber
+from backend.identity.tables import Session
+from tests.api.conftest import Subscribed
+from tests.conftest import Person
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ def test_memory_is_bounded(recall: Recall[Proved], monkeypatch: pytest.MonkeyPat
 def forgets(app: Flask) -> Iterator[Callable[[Callable[[], object]], bool]]:
     """Whether an act makes the memory of this process forget."""
     recall: Recall[Proved] = Recall(3600)
-    forget_on_change(db.engine, recall)
+    forget_on_change(db.engine, recall, {"subscribers"})
     db.session.add(Subscriber(name="billing", models=[], created_by="mia"))
     db.session.commit()
 
@@ -179,6 +186,14 @@ def _change_and_roll_back() -> None:
     db.session.rollback()
 
 
+def _execute(statement: str) -> Callable[[], None]:
+    def act() -> None:
+        with db.engine.begin() as connection:
+            connection.execute(text(statement)).close()
+
+    return act
+
+
 def _read() -> None:
     assert db.session.query(Subscriber).one()
     db.session.commit()
@@ -187,6 +202,28 @@ def _read() -> None:
 def _add() -> None:
     db.session.add(Subscriber(name="shipping", models=[], created_by="mia"))
     db.session.commit()
+
+
+# What is not plain may change anything.
+CHANGES = [
+    'UPDATE "subscribers" SET state = state',
+    "DELETE\n FROM Subscribers",
+    "UPDATE subscribers SET state = state RETURNING id",
+    "UPDATE main.subscribers SET state = state",
+    "UPDATE OR IGNORE subscribers SET state = state",
+    "WITH one AS (SELECT 1) UPDATE subscribers SET state = state",
+    "INSERT OR REPLACE INTO subscribers SELECT * FROM subscribers",
+    "INSERT INTO subscribers SELECT * FROM subscribers WHERE true ON CONFLICT (id) DO UPDATE SET state = 'suspended'",
+    "CREATE TABLE other (id INTEGER)",
+]
+NO_CHANGES = [
+    "UPDATE subscribers SET state = 'suspended' WHERE name = 'nobody'",
+    "DELETE FROM subscribers WHERE name = 'nobody'",
+    "UPDATE audit_head SET position = position",
+    "UPDATE audit_head SET position = position RETURNING id",
+    "DELETE FROM sign_in_failures",
+    "SELECT * FROM subscribers",
+]
 
 
 @pytest.mark.parametrize("act", [_change, _remove, _change_apart, _change_and_roll_back])
@@ -203,13 +240,46 @@ def test_reading_and_adding_take_nothing_from_anybody(
     assert not forgets(act)
 
 
+@pytest.mark.parametrize("statement", [*CHANGES, *NO_CHANGES])
+def test_a_statement_that_may_take_something_is_told_by_its_words(
+    forgets: Callable[[Callable[[], object]], bool], statement: str
+) -> None:
+    assert forgets(_execute(statement)) == (statement in CHANGES)
+
+
 def test_a_change_is_forgotten_when_it_is_done_and_not_before(app: Flask) -> None:
     """What is read between the statement and the commit is what was before, and must not stay."""
     recall: Recall[Proved] = Recall(3600)
-    forget_on_change(db.engine, recall)
+    forget_on_change(db.engine, recall, {"subscribers"})
+    _add()
     verify = Verifier()
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE subscribers SET state = 'suspended'"))
         recall.recall("a", verify)
     recall.recall("a", verify)
     assert verify.asked == 2
+
+
+def _tables_read(engine: Engine, verify: Callable[[], object]) -> set[str]:
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *asked: statements.append(asked[2]))
+    verify()
+    return {table for statement in statements for table in re.findall(r"(?:FROM|JOIN) (\w+)", statement)}
+
+
+def test_what_proves_a_caller_is_what_makes_it_be_forgotten(
+    app: Flask, subscribed: Callable[..., Subscribed], expert: Person
+) -> None:
+    """Each memory hears of every table that its verification reads."""
+    billing, session = subscribed("billing", models=["iris"]), db.session.query(Session).one().id
+    gate: Gate = app.extensions["signet.gate"]
+    of_people, of_subscribers = {"users", "sessions"}, {"subscribers", "certificates"}
+    assert _tables_read(db.engine, lambda: verify_session(session)) == of_people
+    assert _tables_read(db.engine, lambda: verify_certificate(billing.der)) == of_subscribers
+    for table in sorted(of_people | of_subscribers):
+        gate.people.recall("a", Verifier())  # type: ignore[arg-type]
+        gate.subscribers.recall("a", Verifier())  # type: ignore[arg-type]
+        column = next(iter(Table.metadata.tables[table].primary_key.columns)).name
+        _execute(f"UPDATE {table} SET {column} = {column}")()  # noqa: S608 - our names
+        kept = {"people": "a" in gate.people._known, "subscribers": "a" in gate.subscribers._known}
+        assert kept == {"people": table in of_subscribers, "subscribers": table in of_people}

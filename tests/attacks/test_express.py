@@ -10,10 +10,13 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import update
 from werkzeug.test import Client, TestResponse
 
+from backend.api.gate import Gate
 from backend.app import with_express
+from backend.audit.tables import AuditEvent
 from backend.database import db
 from backend.identity.subscriber_tables import Certificate
 from backend.listener.wsgi import CLIENT_CERTIFICATE, PROXIED
@@ -67,7 +70,8 @@ class Served:
 def served(app: Flask, registered: Registered) -> Served:
     registered("bugs", "multiclass")
     # On a busy machine a quarter of a second passes between two lines of a test; and a long memory hides nothing.
-    app.extensions["signet.gate"].callers._seconds = 3600
+    gate: Gate = app.extensions["signet.gate"]
+    gate.people._seconds = gate.subscribers._seconds = 3600
     return Served(app)
 
 
@@ -118,8 +122,50 @@ def test_a_token_for_another_model(served: Served, billing: Subscribed) -> None:
     """16. A token leaves less than its owner may do, here too."""
     narrow = billing.token(scope="predict:iris")
     served.let_in(der=billing.der)
-    for _ in range(4):  # the first refusal is told to the journal, and whoever was known is forgotten with that
+    for _ in range(4):
         assert served.ask(der=billing.der, token=narrow).status_code == 403
+
+
+REFUSED = {
+    "a stranger guesses": ("post", "/login", {"username": "ada", "password": "guess, guess, guess"}),
+    "a stranger states a certificate": ("get", "/v1/models", None),
+    "a person goes too far": ("get", "/v1/users", None),
+    "a subscriber goes too far": ("get", "/v1/audit", None),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_what_is_refused_slows_nobody(
+    served: Served, http: FlaskClient, billing: Subscribed, expert: Person, refused: str
+) -> None:
+    """17, 43. Were whoever is known forgotten at each refusal that is noted, one caller in a loop would slow everybody."""
+    token = expert.tokens["access_token"]
+    shown: list[dict[str, Any]] = [
+        {"der": billing.der},
+        {"der": billing.der, "token": billing.token()},
+        {"token": token},
+    ]
+    for each in shown:
+        served.let_in(**each)
+    asked, (method, path, body) = served.asked, REFUSED[refused]
+    headers = {"a stranger states a certificate": {"Client-Cert": "x"}, "a person goes too far": _bearer(token)}
+    presented = billing.der if refused == "a subscriber goes too far" else None
+    for place in range(5):
+        circumstances = {
+            "REMOTE_ADDR": f"192.0.2.{place}",
+            CLIENT_CERTIFICATE: presented,
+        }  # another place, another event
+        answer = http.open(
+            path, method=method, json=body, headers=headers.get(refused), environ_overrides=circumstances
+        )
+        assert answer.status_code in {400, 401, 403}
+        assert [served.ask(**each).status_code for each in shown] == [200] * 3
+    assert served.asked == asked
+    assert db.session.query(AuditEvent).filter_by(address="192.0.2.4").count() == 1
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def test_a_certificate_that_ends(served: Served, billing: Subscribed) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event, select
 
 from backend.database import Table, db
 from backend.errors import TooManyRequests
+from backend.identity import allowances as module
 from backend.identity.allowance_tables import Allowance
 from backend.identity.allowances import DAY, MINUTE, Allowances
 from backend.identity.subscriber_tables import Subscriber
@@ -201,3 +202,61 @@ def test_a_subscriber_that_was_removed_has_nothing_left(
         connection.execute(Subscriber.__table__.delete())
     assert _taken(engine) == []
     assert not _spend(allowances, subscriber, 100)
+
+
+@pytest.fixture
+def crowd(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """More subscribers than a process is to hold."""
+    monkeypatch.setattr(module, "_MOST_PURSES", 8)
+    ids = [f"s{number}" for number in range(20)]
+    rows = [
+        {"id": one, "name": one, "models": [], "description": "", "state": "active", "created_by": "mia"} for one in ids
+    ]
+    with engine.begin() as connection:
+        connection.execute(Subscriber.__table__.insert(), rows)
+    return ids
+
+
+def test_what_a_process_holds_is_bounded_and_no_quota_begins_anew(allowances: Allowances, crowd: list[str]) -> None:
+    """Every subscriber is forgotten again and again; each still has exactly its limit, portions of 100 or of one."""
+    let_in = dict.fromkeys(crowd, 0)
+    for _ in range(260):
+        for one in crowd:
+            let_in[one] += _spend(allowances, one, 250)
+            assert len(allowances._purses) <= 8
+    assert let_in == dict.fromkeys(crowd, 250)
+
+
+def test_what_is_held_of_windows_that_go_on_is_given_back(
+    allowances: Allowances, engine: Engine, crowd: list[str]
+) -> None:
+    for one in crowd:
+        assert _spend(allowances, one, 10_000)
+    held = sum(purse.left for purse in allowances._purses.values())
+    assert 0 < held < 8 * 100
+    assert sum(taken for _, taken in _taken(engine)) == len(crowd) + held
+
+
+def test_windows_that_are_over_are_let_go_first(
+    allowances: Allowances, engine: Engine, crowd: list[str], clock: Clock
+) -> None:
+    """What is held of minutes is worth nothing a minute later, and is given to no other minute."""
+    assert _spend(allowances, crowd[0], 10_000)
+    for one in crowd[:7]:
+        assert _spend(allowances, one, 10_000, period=MINUTE)
+    before = _taken(engine)
+    clock.seconds += 60
+    assert _spend(allowances, crowd[19], 10_000)
+    assert set(allowances._purses) == {(crowd[0], "day"), (crowd[19], "day")}
+    assert _taken(engine) == sorted([*before, ("day", 100)])
+
+
+def test_who_was_about_to_spend_what_is_let_go_takes_anew(allowances: Allowances, crowd: list[str]) -> None:
+    assert _spend(allowances, crowd[0], 10_000)
+    held = allowances._purses[crowd[0], "day"]
+    assert allowances.spend_held(crowd[0], [(DAY, 10_000)])
+    for one in crowd[1:]:
+        assert _spend(allowances, one, 10_000)
+    assert held.left == 0
+    assert not allowances.spend_held(crowd[0], [(DAY, 10_000)])
+    assert _spend(allowances, crowd[0], 10_000)
