@@ -18,6 +18,7 @@ from backend.api import (
     operation,
     pki,
     predict,
+    runs,
     second_factor,
     sign_in,
     subscribers,
@@ -28,7 +29,7 @@ from backend.api.routing import Endpoint
 
 NOUNS = (
     sign_in, second_factor, my_sessions, web_sessions, users, subscribers, enrolment, certificates, est, pki, oauth, datasets, jobs,
-    models, predict, explain, open_inference, mlflow_scoring, monitoring, audit,
+    runs, models, predict, explain, open_inference, mlflow_scoring, monitoring, audit,
     operation, openapi,
 )  # fmt: skip
 

@@ -59,7 +59,7 @@ class Version:
             dataset_id=row.dataset_id,
             job_id=row.job_id,
             run_id=row.run_id,
-            run_url=run_url(settings, row),
+            run_url=run_url(settings, row.artifact_path.partition("/")[0], row.run_id),
             created_by=row.created_by,
             created_at=row.created_at,
         )
@@ -127,11 +127,10 @@ def verify_alias(alias: str) -> None:
         )
 
 
-def run_url(settings: Settings, row: ModelVersion) -> str:
-    """The page of the version's run in MLflow, which listens on loopback."""
-    experiment = row.artifact_path.partition("/")[0]
+def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:
+    """The page of a run in MLflow, which listens on loopback."""
     # Without the query MLflow draws its pages for language models around the run.
-    return f"{settings.mlflow}/#/experiments/{experiment}/runs/{row.run_id}?workflowType=machine_learning"
+    return f"{settings.mlflow}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def _model(settings: Settings, name: str, rows: Iterable[ModelVersion], aliases: Aliases) -> Model:

@@ -1,6 +1,6 @@
-"""MLflow over its REST protocol, for processes that must not import it: registered models, versions, aliases and files."""
+"""MLflow over its REST protocol, for processes that must not import it: registered models, versions, aliases, runs and files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import IO, Any
@@ -70,7 +70,30 @@ class MlflowRest:
 
     def artifact_root(self, run_id: str) -> str:
         """Where the run keeps its files, below `mlflow-artifacts:/`."""
-        return path_of(self._call("GET", "runs/get", {"run_id": run_id})["run"]["info"]["artifact_uri"])
+        return path_of(self.run(run_id)["info"]["artifact_uri"])
+
+    def experiments(self) -> dict[str, str]:
+        """The experiments that are not deleted: name by id."""
+        found = self._pages("experiments/search", "experiments", {})
+        return {experiment["experiment_id"]: experiment["name"] for experiment in found}
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run as MLflow tells it: `info`, `data` and `inputs`."""
+        return dict(self._call("GET", "runs/get", {"run_id": run_id})["run"])
+
+    def search_runs(
+        self, experiments: Sequence[str], wanted: str, order_by: Sequence[str], most: int
+    ) -> list[dict[str, Any]]:
+        """The first runs of these experiments (by id) that fit, in MLflow's language of filters and orders."""
+        body = {
+            "experiment_ids": list(experiments), "filter": wanted, "order_by": list(order_by), "max_results": most
+        }  # fmt: skip
+        return list(self._call("POST", "runs/search", body).get("runs", []))
+
+    def metric_points(self, run_ids: Sequence[str], metric: str, most: int) -> list[dict[str, Any]]:
+        """What the runs logged of a metric: at most so many points of each, evenly chosen, in the order of their steps."""
+        asked = {"run_ids": list(run_ids), "metric_key": metric, "max_results": str(most)}
+        return list(self._call("GET", "metrics/get-history-bulk-interval", asked).get("metrics", []))
 
     def put_file(self, path: str, content: IO[bytes]) -> None:
         """Keep a file at that path of the artifact store."""

@@ -4,7 +4,7 @@ MLflow's own client would cost each worker 8 seconds and 200 MB, retry on its ow
 credential from the environment, which training processes inherit.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import IO, Any
@@ -46,8 +46,8 @@ class MlflowHttp:
     def close(self) -> None:
         self._http.close()
 
-    def get(self, path: str, **params: str) -> dict[str, Any]:
-        """For example `get("experiments/get-by-name", experiment_name="iris")`."""
+    def get(self, path: str, **params: str | Sequence[str]) -> dict[str, Any]:
+        """For example `get("experiments/get-by-name", experiment_name="iris")`; a sequence is a parameter that is repeated."""
         return self._json("GET", path, params=params)
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

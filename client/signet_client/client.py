@@ -14,6 +14,7 @@ from signet_client.certificates import Certificates
 from signet_client.connection import TIMEOUT, Connection, open_http
 from signet_client.datasets import Datasets
 from signet_client.errors import InvalidCredentials, OtpRequired, Unauthenticated
+from signet_client.experiments import Experiments
 from signet_client.jobs import Algorithms, Jobs
 from signet_client.models import Models, chosen_version
 from signet_client.monitoring import Monitoring
@@ -51,6 +52,7 @@ class Signet:
         self.datasets = Datasets(self._connection)
         self.jobs = Jobs(self._connection)
         self.algorithms = Algorithms(self._connection)
+        self.experiments = Experiments(self._connection)
         self.models = Models(self._connection)
         self.subscribers = Subscribers(self._connection)
         self.certificates = Certificates(self._connection)

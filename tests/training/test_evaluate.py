@@ -72,7 +72,7 @@ def test_plots_are_strict_json_small_and_can_be_drawn(judged: Judged, tmp_path: 
 
     assert len(json.dumps(plots, allow_nan=False)) < 200_000
     for plot in plots:
-        assert all(len(series["x"]) == len(series["y"]) <= 500 for series in plot["series"])
+        assert all(len(series["x"]) == len(series["y"]) <= 1000 for series in plot["series"])
         draw(plot, tmp_path / "plot.png")
         assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
@@ -107,7 +107,7 @@ def test_curves_keep_their_ends_when_they_are_thinned() -> None:
 
     curve = quality_plots(judged)[1]["series"][0]
 
-    assert len(curve["x"]) <= 500
+    assert len(curve["x"]) <= 200
     assert (curve["x"][0], curve["y"][0]) == (0, 0)
     assert (curve["x"][-1], curve["y"][-1]) == (1, 1)
 
@@ -126,3 +126,37 @@ def test_the_history_has_a_line_a_metric(tmp_path: Path) -> None:
 
     assert [series["name"] for series in plot["series"]] == ["logloss", "error"]
     draw(plot, tmp_path / "plot.png")
+
+
+@pytest.mark.parametrize("rows", [40, 5000])
+def test_a_thinned_curve_keeps_its_shape_and_the_area_of_the_whole(rows: int) -> None:
+    random = np.random.default_rng(1)
+    truth = (np.arange(rows) % 20 == 0).astype(np.int64)
+    probability = np.clip(random.uniform(size=rows) * 0.6 + truth * 0.3, 0, 1)
+    judged = Judged("binary", ("a", "b"), truth, truth, np.column_stack([1 - probability, probability]))
+    values = evaluate(judged)
+
+    _, roc, pr, _ = (plot["series"] for plot in quality_plots(judged))
+
+    (roc,), (pr,) = roc, pr
+    assert len(roc["x"]) <= 200
+    assert len(pr["x"]) <= 200
+    assert roc["area"] == pytest.approx(values["roc_auc"], rel=1e-5)
+    assert pr["area"] == pytest.approx(values["pr_auc"], rel=1e-5)
+    assert np.trapezoid(roc["y"], roc["x"]) == pytest.approx(values["roc_auc"], abs=0.01)
+    assert (np.diff(roc["x"]) >= 0).all()
+    assert (np.diff(roc["y"]) >= 0).all()
+    assert (pr["x"][0], pr["y"][0], pr["x"][-1]) == (0, 1, 1)
+
+
+def test_residuals_are_of_a_thousand_rows_at_most_and_the_same_each_time() -> None:
+    random = np.random.default_rng(2)
+    truth = random.normal(size=3000)
+    judged = Judged("regression", (), truth, truth + random.normal(size=3000), None)
+
+    predicted, residuals = quality_plots(judged)
+
+    (points,), (missed,) = predicted["series"], residuals["series"]
+    assert len(points["x"]) == len(missed["x"]) == 1000
+    assert quality_plots(judged) == [predicted, residuals]
+    assert missed["y"] == pytest.approx([x - y for x, y in zip(points["x"], points["y"], strict=True)], abs=1e-4)
