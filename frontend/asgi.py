@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from frontend import downloads, routes, scored, uploads
 from frontend.guard import Guard, Headers
+from frontend.shell import Shell
 
 _log = logging.getLogger("signet.ui")
 
@@ -38,7 +39,7 @@ def script_error(error: Exception) -> bool:
 app = st.App(
     "main.py",
     routes=[*routes.ROUTES, *uploads.ROUTES, *downloads.ROUTES],
-    middleware=[Middleware(Headers), Middleware(Guard)],
+    middleware=[Middleware(Headers), Middleware(Guard), Middleware(Shell)],
     lifespan=lifespan,
     on_script_error=script_error,
 )

@@ -12,15 +12,14 @@ import hashlib
 import ipaddress
 import re
 from functools import cache
-from pathlib import Path
 
-import streamlit
 from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from frontend import shell
 from frontend.cookie import read_visitor
 from frontend.routes import refused, refused_by_api
 from frontend.sessions import SESSIONS, Visitor, digest
@@ -29,6 +28,8 @@ from signet_client import SignetError
 CLOSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent", "/media", "/ui/uploads", "/ui/downloads")
 PRIVATE = ("/ui/", "/media/", "/_stcore/")
 MARK = b"x-signet-session"
+STATIC = "/app/static/"
+WEEK = 7 * 24 * 3600
 YEAR = 365 * 24 * 3600
 
 
@@ -79,6 +80,8 @@ class Headers:
                 headers.update(security_headers())
                 if scope["path"].startswith(PRIVATE):
                     headers["Cache-Control"] = "no-store"
+                if scope["path"].startswith(STATIC) and message["status"] == 200:
+                    headers["Cache-Control"] = f"public, max-age={WEEK}"
                 if _is_named(HTTPConnection(scope)):
                     headers["Strict-Transport-Security"] = f"max-age={YEAR}"
             await send(message)
@@ -117,9 +120,8 @@ def _policy() -> dict[str, str]:
 
 
 def _inline_scripts() -> list[str]:
-    """The hashes of the scripts that Streamlit's own page holds inline."""
-    page = Path(streamlit.__file__).with_name("static") / "index.html"
-    scripts = re.findall(r"<script>(.*?)</script>", page.read_text(encoding="utf-8"), re.DOTALL)
+    """The hashes of the scripts that the page holds inline."""
+    scripts = re.findall(r"<script>(.*?)</script>", shell.page(), re.DOTALL)
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return [f"'sha256-{value}'" for value in hashes]
 

@@ -14,7 +14,8 @@ from frontend.components import farewell, once, states
 from frontend.sessions import SignedIn
 from signet_client import SignetError
 
-LOGO, MARK = (str(Path(__file__).with_name(name)) for name in ("logo.svg", "mark.svg"))
+_HERE = Path(__file__).parent
+LOGO, MARK = str(_HERE / "logo.svg"), str(_HERE / "static" / "mark.svg")
 
 
 def open_page(page: Page) -> None:
@@ -78,7 +79,8 @@ def sign_in() -> None:
         session.sign_in_form()
 
 
-st.set_page_config(page_title="Signet", page_icon=MARK, layout="wide")
+# The icon stands in the page itself (frontend/shell.py): given here, it would be a file that only those who are signed in may fetch.
+st.set_page_config(page_title="Signet", layout="wide")
 signed_in = resumed()
 chosen = st.navigation(menu(signed_in), position="sidebar" if signed_in else "hidden")
 if signed_in is None:

@@ -20,6 +20,14 @@ PASSWORD = "correct horse battery staple"
 pytest_plugins = ["tests.left_out", "tests.mlflow_server", "tests.postgresql"]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how long people had to wait where a test measured it."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in getattr(report, "user_properties", []):
+            if name == "told":
+                terminalreporter.write_line(str(value))
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A home of its own."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.browsing import chromium, new_page, witness
 from tests.e2e.environments import python_with
 from tests.e2e.running import Platform, running_platform
 
-__all__ = ["python_with"]
+__all__ = ["chromium", "new_page", "python_with", "witness"]
 
 
 @pytest.fixture(scope="session")

@@ -10,52 +10,18 @@ from contextlib import closing
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from tests.e2e.browsing import PASSWORD, WAIT, session_cookie, sign_in
 from tests.e2e.running import ROOT, Platform
-from tests.left_out import find_chromium
 
 pytestmark = pytest.mark.browser
 
 BIKES = ROOT / "docs" / "examples" / "bikes.csv"
-PASSWORD = "correct horse battery staple"
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-WAIT = 60_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(QUIET))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def new_page(chromium: Browser, platform: Platform) -> Iterator[Callable[[], Page]]:
-    """A page of a browser of its own; at the end, none of them has asked another host for anything."""
-    contexts: list[BrowserContext] = []
-    asked: list[str] = []
-
-    def make() -> Page:
-        # The browser has no way to be told of our authority; the tests with plain clients check the certificate.
-        context = chromium.new_context(
-            ignore_https_errors=True, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin"
-        )
-        context.set_default_timeout(WAIT)
-        context.on("request", lambda request: asked.append(request.url))
-        contexts.append(context)
-        return context.new_page()
-
-    yield make
-    for context in contexts:
-        context.close()
-    elsewhere = [url for url in asked if not url.startswith((platform.ui_url, "data:", "blob:"))]
-    assert elsewhere == []
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +32,6 @@ def people(platform: Platform) -> dict[str, str]:
             body = {"username": f"web-{role}", "password": PASSWORD, "role": role}
             assert admin.post("/v1/users", json=body).status_code == 201
     return {**{f"web-{role}": PASSWORD for role in ("manager", "scientist", "expert")}, "admin": platform.password}
-
-
-def sign_in(page: Page, address: str, username: str, password: str) -> None:
-    page.goto(address)
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=WAIT)
-
-
-def session_cookie(page: Page) -> dict[str, object]:
-    return next(dict(cookie) for cookie in page.context.cookies() if cookie["name"] == "__Host-signet")
 
 
 def test_from_a_file_to_a_prediction(new_page: Callable[[], Page], platform: Platform, people: dict[str, str]) -> None:

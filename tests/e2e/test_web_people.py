@@ -14,10 +14,9 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from playwright.sync_api import Locator, Page, expect
 
 from signet_client import Signet, Unauthenticated
+from tests.e2e.browsing import PASSWORD, WAIT, sign_in
 from tests.e2e.running import Platform
-from tests.e2e.test_web import PASSWORD, WAIT, chromium, new_page, sign_in
 
-__all__ = ["chromium", "new_page"]
 pytestmark = pytest.mark.browser
 NEW_PASSWORD = "a very new battery staple"
 
