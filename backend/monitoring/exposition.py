@@ -26,5 +26,6 @@ class Exposition:
         if folder is None:
             state.register(self._metrics.registry)  # a registry can be collected from too
         else:
+            state.register(self._metrics.predictions)
             MultiProcessCollector(state, str(folder))  # type: ignore[no-untyped-call]
         return encode(state), media_type

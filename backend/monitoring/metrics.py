@@ -2,36 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import psutil
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from backend.monitoring.latency import BOUNDS
-from backend.monitoring.traffic import OTHER, Series, Sums, Traffic
+from backend.monitoring.series import MOST_SERIES, PredictionSeries
+from backend.monitoring.traffic import Series, Sums, Traffic
 
-# Each costs some 3 kB and 0.7 ms at every collection, for as long as the server runs; what comes after is counted together.
-MOST_SERIES = 1000
-
-_SERIES = ("model", "version", "protocol", "caller")
-_REQUESTS = "Prediction requests that were answered, refused ones included"
-_FAILURES = "Prediction requests that were refused (code 4xx) or failed (5xx)"
-_ROWS = "Rows that predictions were made for"
-_DURATION = "How long prediction requests took inside the API"
 _IN_FLIGHT = "Requests of any kind that have begun and are not over"
 _SWAPS = "Versions that took their place behind an alias (result succeeded) or could not be loaded (failed)"
 _UNTOLD = "Requests that the access log does not tell of, because it was written more slowly than they came"
-
-
-class SummedHistogram(Histogram):
-    """A histogram that is given whole sums at once."""
-
-    def add(self, counts: Sequence[int], total: float) -> None:
-        """`counts` of each bucket, the last without a bound, and the sum of what was observed."""
-        for bucket, count in zip(self._buckets, counts, strict=True):
-            if count:
-                bucket.inc(count)
-        self._sum.inc(total)
 
 
 class Metrics:
@@ -44,15 +25,9 @@ class Metrics:
         self, traffic: Traffic, dropped: Callable[[], int] = lambda: 0, *, most_series: int = MOST_SERIES
     ) -> None:
         self._traffic, self._dropped, self._told_dropped = traffic, dropped, 0
-        self._seen: set[tuple[str, str, str, str]] = set()
-        self._most = most_series
         self.registry = registry = CollectorRegistry()
-        self._requests = Counter("signet_prediction_requests_total", _REQUESTS, _SERIES, registry=registry)
-        self._failures = Counter("signet_prediction_failures_total", _FAILURES, (*_SERIES, "code"), registry=registry)
-        self._rows = Counter("signet_prediction_rows_total", _ROWS, _SERIES, registry=registry)
-        self._duration = SummedHistogram(
-            "signet_prediction_duration_seconds", _DURATION, _SERIES, buckets=BOUNDS, registry=registry
-        )
+        self.predictions = PredictionSeries(most_series)
+        registry.register(self.predictions)
         self._in_flight = Gauge("signet_requests_in_flight", _IN_FLIGHT, multiprocess_mode="livesum", registry=registry)
         self._swaps = Counter("signet_model_swaps_total", _SWAPS, ("model", "result"), registry=registry)
         self._untold = Counter("signet_access_log_dropped_total", _UNTOLD, registry=registry)
@@ -61,21 +36,7 @@ class Metrics:
     def add(self, taken: Mapping[Series, Sums]) -> None:
         """Predictions since the last call."""
         for series, sums in taken.items():
-            labels = self._admitted(series)
-            self._requests.labels(*labels).inc(sums.count)
-            self._rows.labels(*labels).inc(sums.rows)
-            self._duration.labels(*labels).add(sums.latency, sums.seconds)
-            if series.status >= 400:
-                self._failures.labels(*labels, str(series.status)).inc(sums.count)
-
-    def _admitted(self, series: Series) -> tuple[str, str, str, str]:
-        """The labels of its own, or those of what is counted together."""
-        labels = (series.model, series.version, series.protocol, series.caller)
-        if labels not in self._seen:
-            if len(self._seen) >= self._most:
-                return (OTHER, "", series.protocol, OTHER)
-            self._seen.add(labels)
-        return labels
+            self.predictions.add(series, sums)
 
     def count_swap(self, model: str, result: str) -> None:
         """An alias was followed, or could not be."""

@@ -1,11 +1,15 @@
 """An alias that comes to name another version: checked before it answers, told once, and nothing is left behind."""
 
+import gc
 import io
 import json
 import os
+import ssl
 import threading
 import time
+import weakref
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +216,43 @@ class TestFilesOnThisMachine:
         assert sweep_bundles(settings, set()) == [digest]
         assert shelves().get(model_name).predict([EXAMPLE]) == expected
         assert folder.stat().st_mtime > time.time() - 600
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """What is in a reference cycle stays, as it does for minutes in a server that is not asked for much."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@mlflow_only
+@pytest.mark.usefixtures("uncollected")
+def test_a_version_that_was_replaced_is_free_at_once(
+    shelves: Shelves, registered: Register, model_name: str, settings: Settings
+) -> None:
+    registered(), registered()
+    shelf = shelves()
+    shelf.get(model_name).predict([EXAMPLE])
+    replaced = weakref.ref(shelf.get(model_name))
+    catalog.set_alias(settings, model_name, "champion", "2", "ada")
+    shelf.refresh()
+    assert shelf.get(model_name).version == "2"
+    assert replaced() is None
+
+
+@mlflow_only
+@pytest.mark.usefixtures("uncollected")
+def test_promotions_leave_nothing_large_to_the_collector(
+    registered: Register, model_name: str, settings: Settings
+) -> None:
+    registered()
+    trusts = []
+    for _ in range(4):
+        catalog.set_alias(settings, model_name, "champion", "1", "ada")
+        trusts.append(sum(isinstance(thing, ssl.SSLContext) for thing in gc.get_objects()))
+    assert trusts[-1] == trusts[0], "each holds the certificates of all authorities"
 
 
 def test_memory_is_given_back_without_an_error() -> None:
