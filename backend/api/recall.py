@@ -47,7 +47,7 @@ class _Known(Generic[Proved]):
 class Recall(Generic[Proved]):
     """The memory of one process: what each credential proved, for `seconds` and never past its own end.
 
-    Only what was proved is kept: a refusal is found out anew each time.
+    Only what was proved is kept: a refusal is found out anew each time, and ends what was proved before.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -64,7 +64,11 @@ class Recall(Generic[Proved]):
                 return known.proved
             known.is_due = False  # this call renews it; the others go on with what is remembered
         generation, begun = self._generation, self._clock()
-        proved = verify()
+        try:
+            proved = verify()
+        except Exception:
+            self._forget_one(credential)
+            raise
         left = self._seconds if proved.ends_at is None else (proved.ends_at - now()).total_seconds()
         lasts = min(self._seconds, left)
         self._keep(credential, _Known(proved, begun + lasts, begun + lasts / 2), generation)
@@ -89,6 +93,12 @@ class Recall(Generic[Proved]):
         with self._lock:
             self._generation += 1
             self._known.clear()
+
+    def _forget_one(self, credential: str) -> None:
+        """What was known of a credential that is refused now; nor is kept what others, who began before, still make of it."""
+        with self._lock:
+            if self._known.pop(credential, None) is not None:
+                self._generation += 1
 
     def _keep(self, credential: str, known: _Known[Proved], generation: int) -> None:
         with self._lock:

@@ -86,12 +86,53 @@ def test_what_has_ended_is_not_remembered_at_all(recall: Recall[Proved]) -> None
 
 
 def test_a_refusal_is_not_remembered(recall: Recall[Proved]) -> None:
-    def refuse() -> Proved:
-        raise InvalidToken("no")
-
     with pytest.raises(InvalidToken):
-        recall.recall("a", refuse)
+        recall.recall("a", _refuse)
     assert recall.recall("a", Verifier())
+
+
+def _refuse() -> Proved:
+    raise InvalidToken("no")
+
+
+def test_after_a_refusal_nobody_is_let_in_by_what_was_known_before(recall: Recall[Proved], clock: Clock) -> None:
+    recall.recall("a", Verifier())
+    clock.seconds += 0.6
+    with pytest.raises(Unremembered):
+        recall.remembered("a")  # this one is sent, while the others go on with what is remembered
+    assert recall.remembered("a")
+    with pytest.raises(InvalidToken):
+        recall.recall("a", _refuse)
+    with pytest.raises(Unremembered):
+        recall.remembered("a")
+
+
+def test_after_a_refusal_nothing_is_kept_of_a_look_that_began_before(recall: Recall[Proved], clock: Clock) -> None:
+    recall.recall("a", Verifier())
+    clock.seconds += 1
+
+    def overtaken() -> Proved:
+        with pytest.raises(InvalidToken):
+            recall.recall("a", _refuse)
+        return Proved()
+
+    recall.recall("a", overtaken)
+    with pytest.raises(Unremembered):
+        recall.remembered("a")
+
+
+def test_a_refusal_of_one_is_none_of_another(recall: Recall[Proved]) -> None:
+    recall.recall("a", Verifier())
+
+    def beside_a_refusal() -> Proved:
+        for _ in range(3):
+            with pytest.raises(InvalidToken):
+                recall.recall("b", _refuse)
+        return Proved()
+
+    kept = recall.recall("c", beside_a_refusal)
+    assert recall.remembered("c") is kept
+    assert recall.remembered("a")
 
 
 def test_the_time_counts_from_before_the_look(recall: Recall[Proved], clock: Clock) -> None:

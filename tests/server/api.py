@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from flask import Flask
@@ -36,13 +37,15 @@ LET_IN = 400  # a caller that went through, whose body then was of no use
 class Api:
     """One process of the API: on its own port over TLS, or on a proxy's socket."""
 
-    def __init__(self, settings: Settings, proxy_socket: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, proxy_socket: Path | None = None, *, program: str = "tests.server.whole"
+    ) -> None:
         self.settings, self.proxy_socket = settings, proxy_socket
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.log = settings.home / f"api-{self.port}.log"
-        command = [sys.executable, "-m", "tests.server.whole", str(settings.home), str(self.port)]
+        command = [sys.executable, "-m", program, str(settings.home), str(self.port)]
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -140,6 +143,16 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, **more: 
     answer = connection.getresponse()
     body = answer.read()
     return answer.status, json.loads(body) if body else None
+
+
+def bound_token(connection: http.client.HTTPConnection, service: Service) -> str:
+    """A token of the service, bound to the certificate of this connection."""
+    form = urlencode({"grant_type": "client_credentials", "client_id": service.subscriber_id})
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = ask(connection, "POST", "/oauth/token", body=form, headers=kind)
+    assert status == 200, answer
+    token: str = answer["access_token"]
+    return token
 
 
 def predict(connection: http.client.HTTPConnection, headers: dict[str, str] | None = None) -> int:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import Update, update
@@ -20,7 +19,7 @@ from backend.identity.revocation import revoke_certificate
 from backend.identity.subscriber_tables import Certificate
 from backend.identity.users import create_user
 from tests.conftest import PASSWORD
-from tests.server.api import LET_IN, Api, Home, Service, ask, home_in, predict
+from tests.server.api import LET_IN, Api, Home, Service, ask, bound_token, home_in, predict
 from tests.server.conftest import eventually
 
 TRIALS, AT_ONCE = 100, 10
@@ -132,7 +131,7 @@ def test_suspension_holds_on_an_open_connection(api: Api, home: Home, manager: C
     """Case 15."""
     service = home.admit()
     with contextlib.closing(api.connection(service.context)) as connection:
-        bound = {"Authorization": f"Bearer {_token(connection, service)}"}
+        bound = {"Authorization": f"Bearer {bound_token(connection, service)}"}
         assert predict(connection, bound) == LET_IN
         for state, status in (("suspended", 403), ("active", LET_IN)):
             assert manager("PATCH", f"/v1/subscribers/{service.subscriber_id}", f'{{"state": "{state}"}}') == 200
@@ -143,21 +142,12 @@ def _row_of(service: Service) -> Update:
     return update(Certificate).where(Certificate.serial_number == service.serial_number)
 
 
-def _token(connection: object, service: Service) -> str:
-    form = urlencode({"grant_type": "client_credentials", "client_id": service.subscriber_id})
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    status, answer = ask(connection, "POST", "/oauth/token", body=form, headers=kind)  # type: ignore[arg-type]
-    assert status == 200, answer
-    token: str = answer["access_token"]
-    return token
-
-
 def test_a_bound_token_is_good_with_its_certificate_alone(api: Api, home: Home) -> None:
     """Cases 13 and 14."""
     service = home.admit()
     others = (home.admit().context, home.another(service).context, None)
     with contextlib.closing(api.connection(service.context)) as connection:
-        bound = {"Authorization": f"Bearer {_token(connection, service)}"}
+        bound = {"Authorization": f"Bearer {bound_token(connection, service)}"}
         assert predict(connection, bound) == LET_IN
     for context in others:
         with contextlib.closing(api.connection(context)) as connection:
