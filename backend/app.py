@@ -11,7 +11,7 @@ from backend.api.platform import Platform
 from backend.api.request_id import request_id_of
 from backend.audit import journal
 from backend.database import db
-from backend.datasets.store import sweep
+from backend.datasets.sweeping import sweep
 from backend.listener.express import ExpressApp
 from backend.monitoring.access_log import AccessLog
 from backend.monitoring.clock import ClockWatch

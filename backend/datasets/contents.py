@@ -20,6 +20,11 @@ def datasets_folder(settings: Settings) -> Path:
     return settings.data / "datasets"
 
 
+def uploads_folder(settings: Settings) -> Path:
+    """Where files are while they are received and read."""
+    return settings.data / "uploads"
+
+
 def dataset_path(settings: Settings, dataset: Dataset) -> Path:
     """The dataset's Parquet file."""
     return datasets_folder(settings) / f"{dataset.id}.parquet"

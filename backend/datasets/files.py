@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from backend.datasets.at_work import at_work
 from backend.datasets.uploads import private_file
 from backend.durable import flush
 
@@ -20,7 +21,8 @@ def whole_file(target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name}.part")
     private_file(part).close()
     try:
-        yield part
+        with at_work(part):
+            yield part
         flush(part)
         part.replace(target)
         flush(target.parent)

@@ -1,15 +1,11 @@
-"""Datasets made, found, listed and deleted: the only module of the room that touches the database."""
+"""Datasets made, found, listed and deleted: the module of the room that changes the database."""
 
-import shutil
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import select
 
 from backend.database import db, new_id
-from backend.datasets.contents import dataset_path, datasets_folder, preview
+from backend.datasets.contents import dataset_path, preview, uploads_folder
 from backend.datasets.files import keep_if_committed, remove_if_committed
 from backend.datasets.ingest import ingest
 from backend.datasets.limits import MEGABYTE
@@ -19,10 +15,9 @@ from backend.datasets.uploads import received
 from backend.errors import Invalid, NotFound
 from backend.settings import Settings
 
-__all__ = ["create_dataset", "dataset_path", "delete_dataset", "get_dataset", "list_datasets", "preview", "sweep"]
+__all__ = ["create_dataset", "dataset_path", "delete_dataset", "get_dataset", "list_datasets", "preview"]
 
 LONGEST_NAME = 100
-SWEPT_AFTER_SECONDS = 3600
 
 
 def create_dataset(
@@ -75,33 +70,3 @@ def delete_dataset(settings: Settings, dataset_id: str) -> None:
     remove_if_committed(db.session(), dataset_path(settings, dataset))
     db.session.delete(dataset)
     db.session.flush()
-
-
-def sweep(settings: Settings) -> int:
-    """Remove what a process that died left behind: files without a row, older than an hour; says how many."""
-    known = set(db.session.scalars(select(Dataset.id)))
-    left = [*_entries(uploads_folder(settings))]
-    left += [
-        path for path in _entries(datasets_folder(settings)) if path.suffix != ".parquet" or path.stem not in known
-    ]
-    stale = [path for path in left if time.time() - _touched(path) > SWEPT_AFTER_SECONDS]
-    for path in stale:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    return len(stale)
-
-
-def uploads_folder(settings: Settings) -> Path:
-    """Where files are while they are received and read."""
-    return settings.data / "uploads"
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    return folder.iterdir() if folder.is_dir() else iter(())
-
-
-def _touched(path: Path) -> float:
-    """When the file, or anything in the folder, was last written to."""
-    return max(entry.lstat().st_mtime for entry in (path, *path.glob("*")))

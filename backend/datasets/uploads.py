@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.database import new_id
+from backend.datasets.at_work import at_work
 from backend.errors import DatasetUnreadable, TooLarge
 
 CHUNK = 1024 * 1024
@@ -33,7 +34,8 @@ def received(stream: BinaryIO, uploads: Path, limit: int) -> Iterator[Upload]:
     folder = uploads / new_id()
     folder.mkdir(mode=0o700, parents=True)
     try:
-        yield _received(stream, folder / "upload", limit)
+        with at_work(folder):
+            yield _received(stream, folder / "upload", limit)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

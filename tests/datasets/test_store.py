@@ -3,9 +3,6 @@
 import hashlib
 import io
 import json
-import os
-import time
-from pathlib import Path
 
 import pytest
 
@@ -165,36 +162,3 @@ def test_a_file_that_is_gone_is_said(settings: Settings) -> None:
     store.dataset_path(settings, made).unlink()
     with pytest.raises(NotFound, match="Upload it again"):
         store.preview(settings, made)
-
-
-def _aged(path: Path, seconds: float) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-    moment = time.time() - seconds
-    os.utime(path, (moment, moment))
-    os.utime(path.parent, (moment, moment))
-    return path
-
-
-def test_sweeping_removes_old_files_that_no_row_stands_for(settings: Settings) -> None:
-    kept = _create(settings)
-    db.session.commit()
-    path = store.dataset_path(settings, kept)
-    os.utime(path, (0, 0))
-    old = [
-        _aged(settings.data / "uploads" / "dead" / "upload", 4000),
-        _aged(settings.data / "datasets" / "orphan.parquet", 4000),
-        _aged(settings.data / "datasets" / ".cut.parquet.part", 4000),
-    ]
-    young = [
-        _aged(settings.data / "uploads" / "alive" / "upload", 3000),
-        _aged(settings.data / "datasets" / "fresh.parquet", 3000),
-    ]
-    assert store.sweep(settings) == 3
-    assert not any(path.exists() for path in old)
-    assert all(path.exists() for path in (*young, path))
-    assert store.sweep(settings) == 0
-
-
-def test_sweeping_before_anything_was_uploaded(settings: Settings) -> None:
-    assert store.sweep(settings) == 0
