@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         "",
         description="Where callers reach the API, as subscribers' tokens say; the first of `SIGNET_HOSTNAMES` and `SIGNET_PORT` where empty",
     )
+    web_origin: Annotated[str, Field(pattern=r"^(https://[^/?#@\s]+)?$")] = Field(
+        "",
+        description="Where browsers reach the web app through a proxy, such as `https://signet.example.org`; as each of them asks for it where empty",
+    )
     proxy_socket: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         None,
         description="Unix socket on which the API listens without TLS, for a proxy that ends TLS before it; `SIGNET_PORT` where empty",

@@ -2,7 +2,8 @@
 
 Streamlit serves uploads, generated files and metrics to anybody, and hands a session to whoever knows its id. Here the first
 three ask for a live session, and each WebSocket carries a mark of its cookie (`server.trustedUserHeaders` in the configuration),
-so that Streamlit itself refuses to continue a session under another cookie.
+so that Streamlit itself refuses to continue a session under another cookie. A WebSocket that a page of another origin opens is
+refused: Streamlit would take any port of localhost for its own, and ask a host of the internet which address this machine has.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from frontend import shell
+from frontend import request_ids, shell
 from frontend.cookie import read_visitor
+from frontend.origin import is_ours, our_host
 from frontend.routes import refused, refused_by_api
 from frontend.sessions import SESSIONS, Visitor, digest
 from signet_client import SignetError
@@ -43,7 +45,11 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        visitor = read_visitor(HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        if scope["type"] == "websocket" and "origin" in connection.headers and not is_ours(connection):
+            await _close(receive, send)
+            return
+        visitor = read_visitor(connection)
         if scope["type"] == "http" and scope["path"].startswith(CLOSED) and (refusal := await _refusal(visitor)):
             await refusal(scope, receive, send)
             return
@@ -60,29 +66,43 @@ async def _refusal(visitor: Visitor) -> Response | None:
     return refused(401, "unauthenticated", "Sign in first.")
 
 
+async def _close(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is one."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
+
+
 def _marked(scope: Scope, handle: str) -> Scope:
-    """The request with our mark; one that it brought along itself is dropped."""
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() != MARK]
+    """The request with our mark, one that it brought along itself dropped; and without the origin of a WebSocket, which is judged here."""
+    dropped = {MARK, b"origin"} if scope["type"] == "websocket" else {MARK}
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
     mark = digest(handle).encode() if handle else b"nobody"
     return {**scope, "headers": [*headers, (MARK, mark)]}
 
 
 class Headers:
-    """Adds the security headers to every answer."""
+    """Names each request, and adds that name and the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        request_id = request_ids.begin(connection.headers.get(request_ids.HEADER))
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(security_headers())
+                headers.setdefault(request_ids.HEADER, request_id)
                 if scope["path"].startswith(PRIVATE):
                     headers["Cache-Control"] = "no-store"
                 if scope["path"].startswith(STATIC) and message["status"] == 200:
                     headers["Cache-Control"] = f"public, max-age={WEEK}"
-                if _is_named(HTTPConnection(scope)):
+                if _is_named(our_host(connection)):
                     headers["Strict-Transport-Security"] = f"max-age={YEAR}"
             await send(message)
 
@@ -126,9 +146,8 @@ def _inline_scripts() -> list[str]:
     return [f"'sha256-{value}'" for value in hashes]
 
 
-def _is_named(connection: HTTPConnection) -> bool:
+def _is_named(host: str) -> bool:
     """Whether the host is a name of its own: a browser that is told to insist on TLS for localhost insists on every port."""
-    host = connection.url.hostname or ""
     if host in {"", "localhost"} or host.endswith(".localhost"):
         return False
     try:

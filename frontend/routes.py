@@ -6,15 +6,16 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from urllib.parse import urlsplit
+from http import HTTPStatus
 
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from frontend import upstream
+from frontend import request_ids, upstream
 from frontend.cookie import clear_cookie, read_visitor, set_cookie
+from frontend.origin import is_ours
 from frontend.sessions import SESSIONS, Visitor
 from signet_client import Refused, SignetError
 from signet_client.session_types import NewWebSession
@@ -31,21 +32,32 @@ def same_origin(endpoint: Endpoint) -> Endpoint:
     @wraps(endpoint)
     async def checked(request: Request) -> Response:
         headers = request.headers
-        ours = (
-            headers.get("x-signet-ui") == "1"
-            and urlsplit(headers.get("origin", "")).netloc == headers.get("host")
-            and headers.get("sec-fetch-site", "same-origin") == "same-origin"
-        )
-        return (
-            await endpoint(request) if ours else refused(403, "not-allowed", "This address answers only our own pages.")
-        )
+        is_same = headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        if headers.get("x-signet-ui") == "1" and is_same and is_ours(request):
+            return await endpoint(request)
+        return refused(403, "not-allowed", "This address answers only our own pages.")
 
     return checked
 
 
-def refused(status: int, code: str, detail: str, **more: object) -> JSONResponse:
-    """An error that a page can show, in the API's words."""
-    return JSONResponse({"detail": detail, "code": code, **more}, status_code=status)
+def refused(
+    status: int, code: str, detail: str, *, request_id: str | None = None, received: int | None = None
+) -> JSONResponse:
+    """An error in the API's shape (RFC 9457) that a page can show; `request_id` where the API's own is known."""
+    name = request_id or request_ids.current()
+    document = {
+        "type": f"urn:signet:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "error": detail,
+        "code": code,
+        "request_id": name,
+    }
+    if received is not None:
+        document["received"] = received
+    _log.warning("refused with %d %s [%s]", status, code, name)
+    return JSONResponse(document, status, {request_ids.HEADER: name}, "application/problem+json")
 
 
 def refused_by_api(error: SignetError) -> JSONResponse:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+_ORIGIN = re.compile(r"https://[^/?#@\s]+")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -20,6 +22,8 @@ class Settings:
     bind: str
     port: int
     max_upload_mb: int
+    # Where browsers reach the web app through a proxy; empty where they come directly.
+    web_origin: str = ""
 
     @property
     def ca(self) -> Path:
@@ -42,7 +46,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings of an environment; ValueError names a variable that is no number."""
+    """The settings of an environment; ValueError names a variable that is wrong."""
     port = _number(environment, "SIGNET_PORT", 8443)
     return Settings(
         home=Path(environment.get("SIGNET_HOME") or REPOSITORY).expanduser().resolve(),
@@ -50,6 +54,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bind=environment.get("SIGNET_BIND") or "127.0.0.1",
         port=_number(environment, "SIGNET_UI_PORT", 8501),
         max_upload_mb=_number(environment, "SIGNET_MAX_UPLOAD_MB", 2048),
+        web_origin=_origin(environment),
     )
 
 
@@ -65,3 +70,11 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise ValueError(f"{name} is to be a whole number, not {text!r}.")
     return int(text)
+
+
+def _origin(environment: Mapping[str, str]) -> str:
+    """As browsers write an origin: small letters, and no port where it is the usual one."""
+    text = environment.get("SIGNET_WEB_ORIGIN", "").lower().removesuffix(":443")
+    if text and not _ORIGIN.fullmatch(text):
+        raise ValueError("SIGNET_WEB_ORIGIN is to be like https://signet.example.org, without a path.")
+    return text

@@ -16,7 +16,7 @@ _ASK = """python3 -c 'import getpass, json; print(json.dumps({"username": "admin
 def invitation(settings: Settings, seconds: float, *, first: bool) -> tuple[str, str, str]:
     """Where to sign in, as whom, and how to ask for a prediction; the password itself only where this is the `first` start."""
     return (
-        f"Signet is ready after {seconds:.1f} s. Sign in at {ui_url(settings)}",
+        f"Signet is ready after {seconds:.1f} s. Sign in at {settings.web_origin or ui_url(settings)}",
         _who(settings.certs / "initial-admin-password", first=first),
         curl(settings),
     )
