@@ -42,6 +42,21 @@ class Settings(BaseSettings):
     request_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
         15, description="How long a request may stand still on its way in, in all; what moves earns time back"
     )
+    upload_memory_mb: Annotated[int, Field(ge=256)] = Field(
+        3072, description="Memory that the reading of one uploaded file may take, in megabytes"
+    )
+    upload_seconds: Annotated[float, Field(ge=1, le=7200)] = Field(
+        600, description="How long the reading of one uploaded file may take, in seconds"
+    )
+    parquet_memory_mb: Annotated[int, Field(ge=256)] = Field(
+        1024, description="Memory that the reading of one Parquet body may take, in megabytes"
+    )
+    parquet_seconds: Annotated[float, Field(ge=1, le=300)] = Field(
+        10, description="How long the reading of one Parquet body may take, in seconds"
+    )
+    readers: Annotated[int, Field(ge=1, le=64)] = Field(
+        2, description="Uploads that are read at once, and Parquet bodies; further ones wait"
+    )
     default_model: str = Field("iris", description="The model that answers `POST /predict`")
     threads: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Native threads (OpenMP, BLAS) that serving may use in a process"

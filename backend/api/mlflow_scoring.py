@@ -15,9 +15,9 @@ from backend.errors import NotFound
 from backend.identity.principal import Permission
 from backend.protocols import mlflow_scoring as protocol
 from backend.protocols.csv_rows import parse_csv
-from backend.protocols.parquet_table import parse_parquet
 from backend.protocols.strict_json import write_json
 from backend.serving.models import Outputs, ServedModel
+from backend.serving.parquet_body import encode_parquet
 from backend.settings import Settings
 
 endpoints = Endpoints("MLflow scoring protocol")
@@ -105,9 +105,7 @@ def _predicted(served: ServedModel, payload: bytes, kind: str, settings: Setting
         kinds = {column.name: column.kind for column in columns}
         return served.predict_columns(parse_csv(payload, kinds, max_rows=settings.max_rows))
     if kind == protocol.PARQUET:
-        names = frozenset(column.name for column in columns)
-        limit = settings.max_body_mb * 1024 * 1024
-        return served.predict_table(parse_parquet(payload, names, max_rows=settings.max_rows, limit=limit))
+        return served.predict_matrix(encode_parquet(settings, columns, payload))
     return _predicted_json(served, payload, settings.max_rows)
 
 

@@ -12,7 +12,7 @@ import click
 from backend.cli.context import Context, pass_context
 from backend.cli.scoring import find_unused, load_model, read_rows, score, verify_columns
 from backend.cli.words import read_pairs
-from backend.datasets.ingest import ingest
+from backend.datasets.intake import take_in
 from backend.datasets.limits import MEGABYTE
 from backend.datasets.options import ReadOptions
 from backend.datasets.uploads import received
@@ -78,7 +78,7 @@ def _table(settings: Settings, file: Path, options: ReadOptions) -> Iterator[Pat
     limit = settings.max_upload_mb * MEGABYTE
     with file.open("rb") as stream, received(stream, settings.data / "uploads", limit) as upload:
         parquet = upload.path.with_name("rows.parquet")
-        ingest(upload.path, file.name, options, parquet)
+        take_in(settings, upload.path, file.name, options, parquet)
         yield parquet
 
 

@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.datasets.uploads import CHUNK, private_file
+from backend.datasets.private_files import CHUNK, private_file
 from backend.errors import DatasetUnreadable
 
 BYTE_ORDER_MARKS = (

@@ -1,13 +1,7 @@
-"""Run as a program: writes one sheet of a workbook as CSV and says on standard output what it did, as one JSON object.
-
-It runs apart from the platform because a workbook can ask for more memory than there is, which ends the process.
-"""
+"""One sheet of a workbook becomes CSV."""
 
 import csv
 import datetime
-import json
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +17,22 @@ from python_calamine import (
 WHOLE = 1e15  # up to here a spreadsheet's number is exact to its last digit
 
 
-def main(path: str, target: str, wish: dict[str, Any]) -> dict[str, Any]:
-    """Write the sheet that is wished for; the answer says which it was, how many rows it has, and what other sheets there are."""
-    resource.setrlimit(resource.RLIMIT_AS, (wish["memory"], wish["memory"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (wish["seconds"], wish["seconds"]))
+def write_sheet(path: Path, target: Path, wish: str | None, most_columns: int) -> dict[str, Any]:
+    """Write the sheet that is wished for; the answer says which it was, how many rows it has, and what other sheets there are.
+
+    A few bytes of a workbook can ask for any amount of memory (one cell in the last row and column), which ends the process.
+    """
     try:
         with CalamineWorkbook.from_path(path) as book:
             sheets = _sheets(book)
-            name = _chosen(sheets, wish["sheet"])
+            name = _chosen(sheets, wish)
             if name is None:
                 listed = ", ".join(f"'{sheet}'" for sheet in sheets[:20])
-                return {"error": f"The workbook has no sheet '{wish['sheet'] or ''}'. It has: {listed or 'none'}."}
+                return {"error": f"The workbook has no sheet '{wish or ''}'. It has: {listed or 'none'}."}
             sheet = book.get_sheet_by_name(name)
-            if sheet.width > wish["columns"]:
+            if sheet.width > most_columns:
                 return {
-                    "error": f"The sheet '{name}' has {sheet.width:,} columns; at most {wish['columns']:,} can be read."
+                    "error": f"The sheet '{name}' has {sheet.width:,} columns; at most {most_columns:,} can be read."
                 }
             rows = _write(sheet, target)
             return {"sheet": name, "rows": rows, "others": [other for other in sheets if other != name]}
@@ -64,9 +59,9 @@ def _chosen(sheets: list[str], wish: str | None) -> str | None:
     return sheets[place - 1] if 0 < place <= len(sheets) else None
 
 
-def _write(sheet: CalamineSheet, target: str) -> int:
+def _write(sheet: CalamineSheet, target: Path) -> int:
     rows = 0
-    with Path(target).open("x", encoding="utf-8", newline="") as file:
+    with target.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
         for row in sheet.iter_rows():
             cells = [_text(cell) for cell in row]
@@ -87,7 +82,3 @@ def _text(cell: Any) -> str:
     if isinstance(cell, datetime.datetime):
         return cell.isoformat()
     return str(cell)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))))

@@ -1,33 +1,11 @@
-"""A file that enters the data folder whole or not at all, and leaves it with the transaction that removes its row."""
+"""A file that stays with the transaction that makes its row, and leaves with the one that removes it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from backend.datasets.at_work import at_work
-from backend.datasets.uploads import private_file
-from backend.durable import flush
-
 _MADE, _DOOMED = "datasets.made", "datasets.doomed"
-
-
-@contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
-    """A place to write the file; it takes the name of the target, and is on the disk, once the block ends well."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    private_file(part).close()
-    try:
-        with at_work(part):
-            yield part
-        flush(part)
-        part.replace(target)
-        flush(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def keep_if_committed(session: Session, path: Path) -> None:

@@ -9,11 +9,11 @@ from backend.datasets.blocks import no_rows
 from backend.datasets.delimited import read_delimited, read_table
 from backend.datasets.dialect import Layout
 from backend.datasets.excel import sheet_as_text
-from backend.datasets.files import whole_file
 from backend.datasets.formats import Format, detect_format
 from backend.datasets.limits import MAX_COLUMNS, verify_columns
 from backend.datasets.options import ReadOptions
 from backend.datasets.parquet import read_parquet
+from backend.datasets.private_files import whole_file
 from backend.datasets.profiles import Profile, profile_columns
 from backend.datasets.reading import Reading, finite_batches
 from backend.datasets.writing import write_parquet

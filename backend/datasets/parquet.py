@@ -22,6 +22,8 @@ def read_parquet(path: Path, notes: list[str]) -> Reading:
     try:
         with pq.ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
+    except MemoryError:
+        raise  # one of Arrow's exceptions, too, and no sign of damage
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DatasetUnreadable(DAMAGED, cause=str(error)) from error
     _verify_size(metadata)
@@ -51,12 +53,17 @@ def _rounded(names: Sequence[str], schema: pa.Schema) -> Iterator[str]:
 
 
 def _batches(file: pq.ParquetFile, own: pa.Schema, notes: list[str]) -> Iterator[pa.RecordBatch]:
-    rows = max(1024, CELLS // len(own))
+    left = file.metadata.num_rows
     try:
-        for batch in file.iter_batches(batch_size=rows, use_threads=False):
+        for batch in file.iter_batches(batch_size=max(1024, CELLS // len(own)), use_threads=False):
+            left -= len(batch)
             columns = [to_stored(column, field, notes) for column, field in zip(batch.columns, own, strict=True)]
             yield pa.RecordBatch.from_arrays(columns, schema=own)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DatasetUnreadable(DAMAGED, cause=str(error)) from error
     finally:
         file.close()
+    if left:
+        raise DatasetUnreadable(DAMAGED, cause=f"{left} rows less than told")

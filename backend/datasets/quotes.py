@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.datasets.uploads import CHUNK
+from backend.datasets.private_files import CHUNK
 
 _QUOTE = 34
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from backend.database import db, new_id
 from backend.datasets.contents import dataset_path, preview, uploads_folder
 from backend.datasets.files import keep_if_committed, remove_if_committed
-from backend.datasets.ingest import ingest
+from backend.datasets.intake import take_in
 from backend.datasets.limits import MEGABYTE
 from backend.datasets.options import AS_FOUND, ReadOptions
 from backend.datasets.tables import Dataset
@@ -31,7 +31,7 @@ def create_dataset(
     dataset = Dataset(id=new_id(), name=verified_name(name), created_by=actor, options=options.to_json())
     target = dataset_path(settings, dataset)
     with received(stream, uploads_folder(settings), settings.max_upload_mb * MEGABYTE) as upload:
-        made = ingest(upload.path, filename, options, target, most_columns=settings.max_columns)
+        made = take_in(settings, upload.path, filename, options, target)
     keep_if_committed(db.session(), target)
     dataset.sha256, dataset.bytes = upload.sha256, upload.bytes
     dataset.rows, dataset.columns = made.rows, made.columns

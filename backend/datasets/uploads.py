@@ -1,7 +1,6 @@
 """Receiving a file: streamed into a folder of its own under a generated name, hashed and counted on the way."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,8 @@ from typing import BinaryIO
 
 from backend.database import new_id
 from backend.datasets.at_work import at_work
+from backend.datasets.private_files import CHUNK, private_file
 from backend.errors import DatasetUnreadable, TooLarge
-
-CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,3 @@ def _received(stream: BinaryIO, path: Path, limit: int) -> Upload:
     if count == 0:
         raise DatasetUnreadable("The file is empty. Send a table with a header line and at least one row.")
     return Upload(path, digest.hexdigest(), count)
-
-
-def private_file(path: Path) -> BinaryIO:
-    """A new file that only this account can read; FileExistsError where the name is taken, link or not."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -1,7 +1,5 @@
 """A Parquet body comes in; its Arrow table goes out, with a bound on the memory that it unpacks to."""
 
-import io
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,23 +18,27 @@ _READ = (
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
-def parse_parquet(body: bytes, names: frozenset[str], *, max_rows: int, limit: int) -> pa.Table:
+def parse_parquet(body: bytes | pa.Buffer, names: frozenset[str], *, max_rows: int, limit: int) -> pa.Table:
     """The table of a Parquet file whose columns are among `names`; TooLarge where it unpacks to more than `limit` bytes.
 
     Only flat columns of common types are read. An index that pandas wrote beside the columns is left out.
     """
     try:
-        with pq.ParquetFile(io.BytesIO(body)) as file:
+        with pq.ParquetFile(pa.BufferReader(body)) as file:
             metadata, schema = file.metadata, file.schema_arrow
         index = _index(schema) - names
         wanted = [field for field in schema if field.name not in index]
         _verify(metadata, wanted, names, max_rows, limit)
         texts = [field.name for field in wanted if pt.is_string(field.type)]
-        with pq.ParquetFile(io.BytesIO(body), read_dictionary=texts) as file:
+        with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
             table = file.read(columns=[field.name for field in wanted], use_threads=False)
         table.validate(full=True)
+    except MemoryError:
+        raise  # one of Arrow's exceptions, too, and no sign of damage
     except (pa.ArrowException, OSError, ValueError, KeyError, RecursionError) as error:
         raise Malformed(_DAMAGED, cause=str(error)) from error
+    if table.num_rows != metadata.num_rows:
+        raise Malformed(_DAMAGED, cause=f"{table.num_rows} of {metadata.num_rows} rows")
     for field in wanted:
         _verify_column(field, table.column(field.name), limit)
     return table

@@ -115,6 +115,10 @@ class ServedModel:
         """The same answer for an Arrow table with columns of those names."""
         return self._answer(encode_table(self.signature.columns, table))
 
+    def predict_matrix(self, matrix: Matrix) -> Outputs:
+        """The same answer for what the encoding of this model's columns made of rows."""
+        return self._answer(matrix)
+
     def explain(self, rows: Sequence[Row]) -> tuple[Predictions, list[Explanation]]:
         """The predictions, and what each column contributed to each; Conflict where the algorithm cannot say."""
         if self._explainer is None:

@@ -10,8 +10,9 @@ import sys
 import traceback
 from pathlib import Path
 
+from backend.confinement import cap_memory, die_with, is_out_of_memory, let_others_first
 from backend.errors import SignetError
-from backend.training.limits import cap_memory, die_with, is_out_of_memory, let_others_first, out_of_memory
+from backend.training.limits import out_of_memory
 from backend.training.reporting import Reporter, private_output
 from backend.training.spec import Spec
 

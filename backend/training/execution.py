@@ -5,10 +5,11 @@ import signal
 from pathlib import Path
 
 from backend.algorithms.manifest import Manifest, verify_bundle
+from backend.confinement import is_out_of_memory
 from backend.errors import SignetError, TrainingImpossible
 from backend.settings import Settings
 from backend.training.keeper import Keeper
-from backend.training.limits import is_out_of_memory, out_of_memory
+from backend.training.limits import out_of_memory
 from backend.training.process import TrainingProcess
 from backend.training.spec import RESULT_FOLDER, Result, Spec
 

@@ -9,7 +9,7 @@ import pytest
 from backend.datasets import excel, limits
 from backend.errors import DatasetUnreadable, TooLarge
 from tests.datasets.conftest import Reader
-from tests.datasets.workbooks import DAY, ods, one_cell_far_away, unpacked, xlsx
+from tests.datasets.workbooks import DAY, ods, unpacked, xlsx
 
 # Made by another program: id 1, 2; v 2.5 and nothing; when two days.
 OLD_WORKBOOK = (
@@ -101,11 +101,6 @@ def test_a_workbook_that_unpacks_to_very_much(read: Reader, monkeypatch: pytest.
     monkeypatch.setattr(excel, "MAX_WORKBOOK", 8 * limits.MEGABYTE)
     with pytest.raises(TooLarge, match="unpacks to more than 8 MB"):
         read(buffer.getvalue())
-
-
-def test_a_workbook_that_asks_for_all_memory_ends_only_its_reader(read: Reader) -> None:
-    with pytest.raises(DatasetUnreadable, match="too much memory"):
-        read(one_cell_far_away())
 
 
 def test_too_many_columns(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from backend.database import db
 from backend.datasets import sweeping
 from backend.datasets.contents import dataset_path
-from backend.datasets.files import whole_file
+from backend.datasets.private_files import whole_file
 from backend.datasets.store import create_dataset
 from backend.datasets.sweeping import sweep
 from backend.datasets.tables import Dataset
