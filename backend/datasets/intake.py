@@ -38,8 +38,12 @@ def take_in(settings: Settings, upload: Path, filename: str, options: ReadOption
         what = f"The file could not be read as {_looks_like(upload)}"
         raise error.refusal(what, order, DatasetUnreadable) from error
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made.replace(target)  # it is on the disk already
-    flush(target.parent)
+    made.replace(target)  # its content is on the disk already
+    try:
+        flush(target.parent)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
     ingested = Ingested(**said)
     return replace(ingested, format=Format(ingested.format))
 
