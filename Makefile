@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+COMPOSE ?= docker compose
 LOCKS := requirements-backend.txt requirements-frontend.txt
 export PYTHONPATH := $(CURDIR):$(CURDIR)/client
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run test check coverage bench lock clean
+.PHONY: help run up down test containers check coverage bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +15,17 @@ help: ## Say what can be made
 run: $(VENV)/.installed ## Set up and run the whole platform
 	@exec $(RUN) -m backend up
 
+up: ## Build and run the whole platform in containers
+	@COMPOSE="$(COMPOSE)" compose/up.sh
+
+down: ## Stop the containers; what they keep stays
+	@cd compose && $(COMPOSE) down
+
 test: $(VENV)/.installed-dev ## Set up and run every test that this machine can run
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+containers: $(VENV)/.installed-dev ## Test the platform in containers of its own; needs an engine and some minutes
+	@COMPOSE="$(COMPOSE)" $(RUN) -m pytest -q -p no:xdist -m containers tests/containers
 
 check: $(VENV)/.installed-dev ## Lint, types, import contracts and the tests of the house itself
 	$(VENV)/bin/ruff check .

@@ -7,24 +7,36 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
 
 from backend.errors import UnsafeSettings
 
 VERSION = "0.1.0"
 REPOSITORY = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
+# Where container engines put secrets: a file `signet_database_password` is the setting SIGNET_DATABASE_PASSWORD.
+_SECRETS = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
-    """One field a setting; the environment variable is `SIGNET_` and the field's name in capitals."""
+    """One field a setting; the environment variable is `SIGNET_` and the field's name in capitals.
 
-    model_config = SettingsConfigDict(env_prefix="SIGNET_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    A file of that name in small letters under `/run/secrets` stands for a variable that is not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SIGNET_",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+    )
 
     home: Path = Field(REPOSITORY, description="Folder that holds `certs/`, `data/` and `mlruns/`")
     bind: str = Field("127.0.0.1", description="Address that the API and the web app listen on")
     port: Port = Field(8443, description="Port of the API (HTTPS)")
     ui_port: Port = Field(8501, description="Port of the web app (HTTPS)")
-    mlflow_port: Port = Field(5000, description="Port of MLflow, on loopback only")
+    mlflow_port: Port = Field(5000, description="Port of MLflow")
     hostnames: str = Field(
         "localhost",
         description="Names and addresses, separated by commas, that the server certificate is valid for besides loopback",
@@ -32,7 +44,21 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", repr=False, description="SQLAlchemy URL of the database; SQLite under the home where empty"
     )
+    database_password: SecretStr = Field(
+        SecretStr(""), description="Password of the databases, which their URLs then need not hold"
+    )
     mlflow_url: str = Field("", description="Where MLflow answers; loopback and `SIGNET_MLFLOW_PORT` where empty")
+    mlflow_bind: str = Field(
+        "127.0.0.1",
+        description="Address that MLflow listens on, without TLS: another one is for containers whose network only a proxy reaches",
+    )
+    mlflow_public_url: Annotated[str, Field(pattern=r"^(https://[^/?#\s]+)?$")] = Field(
+        "",
+        description="Where people reach MLflow behind a proxy that ends TLS; there the session of the web app signs them in",
+    )
+    mlflow_database_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL of MLflow's own database; SQLite under the home where empty"
+    )
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
     max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")
     max_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Most rows in one prediction request")
@@ -123,6 +149,11 @@ class Settings(BaseSettings):
     certificate_overlap_hours: Annotated[int, Field(ge=1, le=24 * 30)] = Field(
         24, description="How long a renewed certificate stays valid beside its successor"
     )
+    handout: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        None,
+        description="Folder of folders named `proxy`, `web-app`, `worker` and `mlflow`: each that is there gets copies of what that program "
+        "needs of `certs/`, where it runs in a container of its own",
+    )
     key_encryption_key: SecretStr = Field(
         SecretStr(""),
         description="What seals the authority's keys at rest, 32 bytes in base64; a file under `certs/` where empty",
@@ -150,7 +181,11 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The URL of the database, the default filled in."""
-        return self.database_url or f"sqlite:///{self.data / 'signet.db'}"
+        if not self.database_url:
+            return f"sqlite:///{self.data / 'signet.db'}"
+        if not (password := self.database_password.get_secret_value()):
+            return self.database_url
+        return make_url(self.database_url).set(password=password).render_as_string(hide_password=False)
 
     @property
     def issuer(self) -> str:
@@ -161,6 +196,11 @@ class Settings(BaseSettings):
     def mlflow(self) -> str:
         """The URL of MLflow, the default filled in."""
         return self.mlflow_url or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def mlflow_for_people(self) -> str:
+        """The URL of MLflow in a person's browser."""
+        return self.mlflow_public_url or self.mlflow
 
 
 def load_settings() -> Settings:

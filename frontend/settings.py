@@ -24,6 +24,12 @@ class Settings:
     max_upload_mb: int
     # Where browsers reach the web app through a proxy; empty where they come directly.
     web_origin: str = ""
+    api_internal_url: str = ""
+
+    @property
+    def reached_at(self) -> str:
+        """Where this process finds the API; people and services may know it by another address."""
+        return self.api_internal_url or self.api_url
 
     @property
     def ca(self) -> Path:
@@ -55,6 +61,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_number(environment, "SIGNET_UI_PORT", 8501),
         max_upload_mb=_number(environment, "SIGNET_MAX_UPLOAD_MB", 2048),
         web_origin=_origin(environment),
+        api_internal_url=environment.get("SIGNET_API_INTERNAL_URL", ""),
     )
 
 

@@ -28,7 +28,7 @@ def platform() -> Signet:
         with _lock:
             if _made is None or _made[0] != state:
                 own = settings.client_certificate
-                _made = (state, Signet(settings.api_url, ca=settings.ca, certificate=(own, own)))
+                _made = (state, Signet(settings.reached_at, ca=settings.ca, certificate=(own, own)))
             return _made[1]
     except FileNotFoundError as error:
         raise Unreachable("The platform is still starting: its certificates do not exist yet.") from error

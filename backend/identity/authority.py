@@ -25,6 +25,7 @@ from backend.identity.authority_files import (
     seal_keys,
     write_certificates,
 )
+from backend.identity.handing_out import hand_out
 from backend.pki.authority import Authority, is_ageing
 from backend.pki.certifying import pem
 from backend.pki.keystore import (
@@ -51,6 +52,7 @@ def ensure_authority(settings: Settings) -> Authority:
         authority = _with_issuers_in_date(settings)
         server_certificate.renew_where_due(settings, authority)
         web_app_certificate.renew_where_due(settings, authority)
+        hand_out(settings)
         return authority
 
 
@@ -62,7 +64,9 @@ def ensure_server_certificate(settings: Settings) -> x509.Certificate:
     with locked(settings.certs):
         authority = _with_issuers_in_date(settings)
         web_app_certificate.renew_where_due(settings, authority)
-        return server_certificate.renew_where_due(settings, authority)
+        certificate = server_certificate.renew_where_due(settings, authority)
+        hand_out(settings)
+        return certificate
 
 
 def ensure_token_key(settings: Settings) -> Path:

@@ -128,9 +128,9 @@ def verify_alias(alias: str) -> None:
 
 
 def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:
-    """The page of a run in MLflow, which listens on loopback."""
+    """The page of a run in MLflow."""
     # Without the query MLflow draws its pages for language models around the run.
-    return f"{settings.mlflow}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+    return f"{settings.mlflow_for_people}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def _model(settings: Settings, name: str, rows: Iterable[ModelVersion], aliases: Aliases) -> Model:

@@ -25,7 +25,7 @@ from backend.audit import journal
 from backend.errors import NotAllowed, TooManyRequests, Unauthenticated
 from backend.registry.mlflow_acts import Keep, refusal, watch_aliases
 from backend.registry.mlflow_server import tracking_database
-from backend.registry.mlflow_sign_in import ADMINISTRATORS, Authenticate, SignIn, Visitor
+from backend.registry.mlflow_sign_in import ADMINISTRATORS, Authenticate, SignIn, Visitor, web_session
 from backend.registry.mlflow_token import read_service_token
 from backend.settings import Settings
 
@@ -37,6 +37,7 @@ _EDITABLE = ("experiment", "registered_model", "prompt")
 _NOBODY = Visitor("", "")
 
 _doors: list[SignIn] = []
+_behind_proxy: list[bool] = []
 _admitting = threading.Lock()
 
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings, authenticate: Authenticate, keep: Keep) -> St
     """
     # MLflow finds its authorization function by name, so what it needs cannot be handed to it.
     _doors[:] = [SignIn(read_service_token(settings), authenticate, _admit)]
+    _behind_proxy[:] = [bool(settings.mlflow_public_url)]
     database = tracking_database(settings)
     with FileLock(settings.mlruns / "migration.lock"):
         _migrate(database)
@@ -62,16 +64,30 @@ def authorize() -> Authorization | Response:
     """Called by MLflow within each request: the visitor, or the refusal to send."""
     journal.enter(address=request.remote_addr or "", request_id="")
     try:
-        g.signet_visitor = visitor = _doors[0].identify(request.headers.get("Authorization", ""))
+        g.signet_visitor = visitor = _doors[0].identify(_credential())
         visitor.verify_may(request.method, request.path)
     except Unauthenticated as error:
-        challenge = {"WWW-Authenticate": 'Basic realm="Signet", charset="UTF-8"'}
-        return Response(f"{error.detail}\n", 401, challenge, mimetype="text/plain")
+        return Response(f"{error.detail}\n", 401, _challenge(), mimetype="text/plain")
     except NotAllowed as error:
         return Response(f"{error.detail}\n", 403, mimetype="text/plain")
     except TooManyRequests as error:
         return Response(f"{error.detail}\n", 429, {"Retry-After": str(error.retry_after)}, mimetype="text/plain")
     return Authorization("basic", {"username": visitor.username, "password": ""})
+
+
+def _credential() -> str:
+    """What the request shows; without a proxy in front of us, nothing comes by a cookie."""
+    shown = request.headers.get("Authorization", "")
+    if shown or not _behind_proxy[0]:
+        return shown
+    return web_session(request.method, dict(request.headers), request.cookies)
+
+
+def _challenge() -> dict[str, str]:
+    """Behind a proxy people sign in to the web app: their browser is not to ask for a password by a window of its own."""
+    if _behind_proxy[0] and "Sec-Fetch-Mode" in request.headers:
+        return {}
+    return {"WWW-Authenticate": 'Basic realm="Signet", charset="UTF-8"'}
 
 
 def _visitor() -> Visitor:

@@ -5,12 +5,13 @@ import secrets
 import sys
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from backend.registry.mlflow_sign_in import SERVICE_NAME
 from backend.registry.mlflow_token import ensure_service_token
 from backend.settings import REPOSITORY, Settings, inherited
 
-HOST = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "localhost")
 AUTHORIZATION = "backend.registry.mlflow_app:authorize"
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
 
@@ -52,7 +53,14 @@ def prepare(settings: Settings) -> None:
 def command_line(settings: Settings, application: str) -> list[str]:
     """What to execute; `application` names a factory (`module:function`) that returns MLflow's app."""
     quiet = ["-W", "ignore:starlette.middleware.wsgi"]
-    listen = ["--host", HOST, "--port", str(settings.mlflow_port), "--no-proxy-headers", "--no-server-header"]
+    listen = [
+        "--host",
+        settings.mlflow_bind,
+        "--port",
+        str(settings.mlflow_port),
+        "--no-proxy-headers",
+        "--no-server-header",
+    ]
     log = ["--no-access-log", "--no-use-colors", "--log-level", "warning"]
     stop = ["--timeout-graceful-shutdown", "5"]
     return [
@@ -64,18 +72,18 @@ def command_line(settings: Settings, application: str) -> list[str]:
 def environment(settings: Settings) -> dict[str, str]:
     """Every variable of the server process; what else this one was given stays here."""
     # MLflow signs nothing, so it is not told what opens the authority's keys.
-    chosen = settings.model_dump(exclude_defaults=True, exclude={"key_encryption_key"})
-    hosts = [f"{name}:{settings.mlflow_port}" for name in (HOST, "localhost")]
+    chosen = settings.model_dump(exclude_defaults=True, exclude={"key_encryption_key", "database_password"})
     return {
         **inherited(_KEPT),
         **{f"SIGNET_{name.upper()}": str(value) for name, value in chosen.items()},
         "SIGNET_HOME": str(settings.home),
+        **_password(settings),
         **_SAFE,
         "_MLFLOW_SERVER_FILE_STORE": tracking_database(settings),
         "_MLFLOW_SERVER_REGISTRY_STORE": tracking_database(settings),
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(settings.mlruns / "artifacts"),
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}" for host in hosts),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(urlsplit(origin).netloc for origin in _origins(settings)),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(settings)),
         "MLFLOW_AUTH_CONFIG_PATH": str(_auth_file(settings)),
         # Nobody signs in with it: it only satisfies MLflow, which makes an administrator on its first start.
         "MLFLOW_AUTH_ADMIN_PASSWORD": secrets.token_urlsafe(32),
@@ -84,14 +92,31 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def tracking_database(settings: Settings) -> str:
-    """SQLAlchemy URL of MLflow's runs, models, versions and aliases."""
-    return f"sqlite:///{settings.mlruns / 'mlflow.db'}"
+    """SQLAlchemy URL of MLflow's runs, models, versions and aliases; a password of its own file is not in it."""
+    return settings.mlflow_database_url or f"sqlite:///{settings.mlruns / 'mlflow.db'}"
+
+
+def _access_database(settings: Settings) -> str:
+    """SQLAlchemy URL of what MLflow knows of people."""
+    return settings.mlflow_database_url or f"sqlite:///{settings.mlruns / 'access.db'}"
+
+
+def _password(settings: Settings) -> dict[str, str]:
+    """For our own settings and for PostgreSQL's library, so that no URL that MLflow may write down holds it."""
+    password = settings.database_password.get_secret_value()
+    return {"SIGNET_DATABASE_PASSWORD": password, "PGPASSWORD": password} if password else {}
+
+
+def _origins(settings: Settings) -> list[str]:
+    """By which addresses MLflow may be called: on this machine, by the platform, and by people."""
+    here = [f"http://{name}:{settings.mlflow_port}" for name in LOOPBACK]
+    return list(dict.fromkeys([*here, settings.mlflow.rstrip("/"), settings.mlflow_for_people]))
 
 
 def _auth_config(settings: Settings) -> str:
     values = {
         "default_permission": "READ",
-        "database_uri": f"sqlite:///{settings.mlruns / 'access.db'}",
+        "database_uri": _access_database(settings),
         "admin_username": SERVICE_NAME,
         "authorization_function": AUTHORIZATION,
     }

@@ -5,7 +5,7 @@ import hmac
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,7 +41,14 @@ class Person(Protocol):
     def role(self) -> str: ...
 
 
-# Raises Unauthenticated; takes the value of the `Authorization` header (Bearer token of a person, or Basic with the password).
+# The web app's cookie. Browsers send it to every port of the host, so here too where MLflow and the web app are behind one proxy.
+COOKIE = "__Host-signet"
+SESSION = "Session"
+# For so long a session of the web app is believed to live; signing out there ends it here.
+_SESSION_SECONDS = 5
+
+# Raises Unauthenticated; takes the value of the `Authorization` header (Bearer token of a person, or Basic with the password), or what
+# `web_session` returns.
 Authenticate = Callable[[str], Person]
 
 
@@ -63,6 +70,17 @@ class Visitor:
         reading = method in _READING or (method == "POST" and _READING_BY_POST.fullmatch(path) is not None)
         if not reading and self.role not in WRITERS:
             raise NotAllowed(f"The role '{self.role}' reads MLflow and does not change it.")
+
+
+def web_session(method: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> str:
+    """The session of the web app that the same browser has, and what that browser is, as if it stood in `Authorization`; or nothing.
+
+    A browser sends the cookie with requests of other pages of this host too. Those may only lead here, not ask or change.
+    """
+    own = headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
+    leads_here = method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
+    handle = cookies.get(COOKIE, "")
+    return f"{SESSION} {handle} {headers.get('User-Agent', '')}" if handle and (own or leads_here) else ""
 
 
 class SignIn:
@@ -87,7 +105,8 @@ class SignIn:
             return remembered[1]
         visitor = self._verify(header)
         self._admit(visitor)
-        self._remember(key, visitor)
+        is_session = header.startswith(f"{SESSION} ")
+        self._remember(key, visitor, min(self._seconds, _SESSION_SECONDS) if is_session else self._seconds)
         return visitor
 
     def _verify(self, header: str) -> Visitor:
@@ -100,10 +119,10 @@ class SignIn:
         person = self._authenticate(header)
         return Visitor(person.username, str(person.role))
 
-    def _remember(self, key: bytes, visitor: Visitor) -> None:
+    def _remember(self, key: bytes, visitor: Visitor, seconds: float) -> None:
         now = time.monotonic()
         with self._lock:
             alive = (
                 {k: v for k, v in self._known.items() if v[0] > now} if len(self._known) >= 1024 else dict(self._known)
             )
-            self._known = {**alive, key: (now + self._seconds, visitor)}
+            self._known = {**alive, key: (now + seconds, visitor)}

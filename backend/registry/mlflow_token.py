@@ -15,6 +15,8 @@ def token_file(settings: Settings) -> Path:
 def ensure_service_token(settings: Settings) -> str:
     """The token, made on first use; of several processes that begin at once, one makes it."""
     path = token_file(settings)
+    if path.exists():  # also where somebody else may write there and we may not
+        return read_service_token(settings)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600, exist_ok=False)

@@ -7,6 +7,7 @@ import click
 
 from backend.database import db
 from backend.identity.authority import ensure_authority, ensure_token_key
+from backend.identity.handing_out import hand_out
 from backend.identity.users import INITIAL_PASSWORD, ensure_administrator, list_users
 from backend.migrations.upgrade import upgrade
 from backend.registry import mlflow_server
@@ -23,6 +24,7 @@ def prepare(settings: Settings) -> None:
     ensure_token_key(settings)
     upgrade(settings)
     mlflow_server.prepare(settings)
+    hand_out(settings)
     with create_storage(settings).app_context():
         # Administrator and sample come together or not at all, so that a start that was cut short is repeated whole.
         if not list_users():

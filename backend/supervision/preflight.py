@@ -1,6 +1,7 @@
 """What must be true before anything starts: the home is nobody else's, and the ports are free."""
 
 import errno
+import ipaddress
 import os
 import socket
 import time
@@ -38,7 +39,11 @@ def verify_ports_free(settings: Settings, patience: float = _PATIENCE_SECONDS) -
     _verify_free("SIGNET_PORT", settings.bind, settings.port, patience)
     _verify_free("SIGNET_UI_PORT", settings.bind, settings.ui_port, patience)
     if not settings.mlflow_url:
-        _verify_free("SIGNET_MLFLOW_PORT", "127.0.0.1", settings.mlflow_port, patience)
+        if not _is_loopback(settings.mlflow_bind):
+            raise UnsafeSettings(
+                "SIGNET_MLFLOW_BIND: MLflow speaks no TLS, so on one machine it listens on loopback only"
+            )
+        _verify_free("SIGNET_MLFLOW_PORT", settings.mlflow_bind, settings.mlflow_port, patience)
 
 
 def _verify_free(variable: str, host: str, port: int, patience: float) -> None:
@@ -50,6 +55,13 @@ def _verify_free(variable: str, host: str, port: int, patience: float) -> None:
         if time.monotonic() > deadline:
             raise Conflict(f"Another program listens on port {port}. Stop it, or set {variable} to a free port.")
         time.sleep(0.1)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _find_problem(host: str, port: int) -> OSError | None:

@@ -9,10 +9,11 @@ from backend.audit.events import Event
 from backend.audit.journal import record
 from backend.audit.reading import Question, list_events
 from backend.database import now
-from backend.errors import InvalidToken, OtpRequired, Unauthenticated
+from backend.errors import InvalidToken, NotFound, OtpRequired, Unauthenticated
+from backend.identity import web_sessions
 from backend.identity.signing_in import Claim, verify_claim
 from backend.identity.tables import User
-from backend.registry.mlflow_sign_in import Visitor
+from backend.registry.mlflow_sign_in import SESSION, Visitor
 from backend.settings import Settings
 
 # MLflow listens on loopback alone: every visitor comes from the same network.
@@ -22,7 +23,7 @@ _VISIT = timedelta(minutes=30)
 
 
 def identify(settings: Settings, header: str) -> Visitor:
-    """The person behind an `Authorization` header; the caller commits.
+    """The person behind an `Authorization` header, or behind a session of the web app; the caller commits.
 
     Basic takes the password of a person, or an access token in its place, which is the only way for those who have a second factor.
     Raises Unauthenticated where the credential is not good, TooManyRequests where too many were not.
@@ -33,6 +34,8 @@ def identify(settings: Settings, header: str) -> Visitor:
             return _bearing(credential.strip())
         case "basic":
             return _named(settings, *_decode(credential))
+        case scheme if scheme == SESSION.lower():
+            return _resumed(settings, *credential.partition(" ")[::2])
         case _:
             raise Unauthenticated("Sign in with a username and password of the platform.")
 
@@ -40,6 +43,15 @@ def identify(settings: Settings, header: str) -> Visitor:
 def _bearing(token: str) -> Visitor:
     principal = verify_access_token(token)
     return Visitor(principal.name, str(principal.role))
+
+
+def _resumed(settings: Settings, handle: str, agent: str) -> Visitor:
+    """Who is signed in to the web app with the same browser; being here counts as being there."""
+    try:
+        user = web_sessions.resume(settings, handle, agent, active=True).user
+    except NotFound as error:
+        raise Unauthenticated("The session is over. Sign in again.") from error
+    return Visitor(user.username, user.role)
 
 
 def _named(settings: Settings, username: str, password: str) -> Visitor:

@@ -126,6 +126,12 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert settings.ca == tmp_path / "certs" / "ca.pem"
     assert (settings.port, settings.bind) == (9501, "127.0.0.1")
     assert read_settings({"SIGNET_API_URL": "https://api.test"}).api_url == "https://api.test"
+    inside = read_settings({"SIGNET_API_URL": "https://api.test", "SIGNET_API_INTERNAL_URL": "https://proxy:8443"})
+    assert (inside.api_url, inside.reached_at, settings.reached_at) == (
+        "https://api.test",
+        "https://proxy:8443",
+        settings.api_url,
+    )
     with pytest.raises(ValueError, match="SIGNET_UI_PORT"):
         read_settings({"SIGNET_UI_PORT": "http"})
 

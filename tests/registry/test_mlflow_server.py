@@ -53,6 +53,29 @@ def test_the_environment_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not any(environment[key] in command for key in environment if "SECRET" in key or "PASSWORD" in key)
 
 
+def test_behind_a_proxy_it_is_known_by_each_of_its_addresses(tmp_path: Path) -> None:
+    public = "https://signet.example.org:5443"
+    settings = Settings(
+        home=tmp_path,
+        mlflow_bind="192.0.2.1",
+        mlflow_url="http://mlflow:5000",
+        mlflow_public_url=public,
+        mlflow_database_url="postgresql+psycopg://signet@db/mlflow",
+        database_password="secret word",
+    )
+    environment = mlflow_server.environment(settings)
+    here = "127.0.0.1:5000,localhost:5000"
+    assert environment["MLFLOW_SERVER_ALLOWED_HOSTS"] == f"{here},mlflow:5000,signet.example.org:5443"
+    assert environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].endswith(f",http://mlflow:5000,{public}")
+    assert environment["_MLFLOW_SERVER_FILE_STORE"] == "postgresql+psycopg://signet@db/mlflow"
+    assert environment["PGPASSWORD"] == environment["SIGNET_DATABASE_PASSWORD"] == "secret word"
+    assert "--host 192.0.2.1" in " ".join(mlflow_server.command_line(settings, APPLICATION))
+    mlflow_server.prepare(settings)
+    written = (settings.mlruns / "access.ini").read_text()
+    assert "postgresql+psycopg://signet@db/mlflow" in written
+    assert "secret" not in written
+
+
 @pytest.mark.mlflow
 def test_it_is_one_process(mlflow: Mlflow) -> None:
     assert httpx.get(f"{mlflow.url}/health").status_code == 200

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from backend.errors import NotAllowed, Unauthenticated
-from backend.registry.mlflow_sign_in import SERVICE_NAME, SignIn, Visitor
+from backend.registry import mlflow_sign_in
+from backend.registry.mlflow_sign_in import COOKIE, SERVICE_NAME, SignIn, Visitor, web_session
+from frontend.cookie import NAME
 
 TOKEN = "t" * 43
 
@@ -95,3 +97,39 @@ def test_a_search_by_post_is_reading(path: str) -> None:
     Visitor("ada", "expert").verify_may("POST", path)
     with pytest.raises(NotAllowed):
         Visitor("ada", "expert").verify_may("DELETE", path)
+
+
+@pytest.mark.parametrize(
+    ("method", "site", "mode", "opens"),
+    [
+        ("GET", "same-origin", "cors", True),
+        ("POST", "same-origin", "cors", True),
+        ("GET", "none", "navigate", True),
+        ("GET", "same-site", "navigate", True),
+        ("GET", "cross-site", "navigate", True),
+        ("GET", "same-site", "cors", False),
+        ("POST", "same-site", "navigate", False),
+        ("POST", "cross-site", "no-cors", False),
+    ],
+)
+def test_a_cookie_counts_for_mlflows_own_pages_alone(method: str, site: str, mode: str, opens: bool) -> None:  # noqa: FBT001
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "User-Agent": "Firefox"}
+    shown = web_session(method, headers, {COOKIE: "word"})
+    assert shown == ("Session word Firefox" if opens else "")
+    assert web_session(method, headers, {"other": "word"}) == ""
+
+
+def test_the_cookie_is_the_one_of_the_web_app() -> None:
+    assert COOKIE == NAME
+
+
+def test_a_session_is_believed_for_seconds_only(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    people.roles["Session word Firefox"] = "scientist"
+    door = SignIn(TOKEN, people, lambda visitor: None)
+    moment = mlflow_sign_in.time.monotonic()
+    for later, asked in ((0, 1), (4, 1), (6, 2)):
+        monkeypatch.setattr(mlflow_sign_in.time, "monotonic", lambda later=later: moment + later)
+        door.identify("Session word Firefox")
+        door.identify("Basic ada")
+        assert people.asked.count("Session word Firefox") == asked
+    assert people.asked.count("Basic ada") == 1

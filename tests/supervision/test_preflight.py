@@ -44,3 +44,12 @@ def test_port_that_becomes_free_is_waited_for(tmp_path, monkeypatch):
     port = listener.getsockname()[1]
     monkeypatch.setattr("time.sleep", lambda _: listener.close())
     verify_ports_free(Settings(home=tmp_path, port=port, ui_port=free(), mlflow_port=free()), patience=5)
+
+
+def test_mlflow_is_not_opened_to_the_network_without_a_proxy(tmp_path):
+    ports = {"port": free(), "ui_port": free(), "mlflow_port": free()}
+    for address in ("::", "192.0.2.1", "machine.example.org"):
+        with pytest.raises(UnsafeSettings, match="SIGNET_MLFLOW_BIND"):
+            verify_ports_free(Settings(home=tmp_path, mlflow_bind=address, **ports), patience=0)
+    for address in ("127.0.0.1", "localhost"):
+        verify_ports_free(Settings(home=tmp_path, mlflow_bind=address, **ports), patience=0)

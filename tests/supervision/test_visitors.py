@@ -10,8 +10,10 @@ from sqlalchemy import select
 from backend.audit.tables import AuditEvent
 from backend.database import db
 from backend.errors import TooManyRequests, Unauthenticated
-from backend.identity import second_factor
+from backend.identity import second_factor, web_sessions
 from backend.identity.authority_files import ensure_encryption_key
+from backend.identity.sessions import Origin
+from backend.identity.signing_in import Claim
 from backend.identity.users import disable_user, find_user
 from backend.supervision import visitors
 from backend.supervision.visitors import identify
@@ -110,3 +112,35 @@ def test_guesses_are_slowed_and_told_to_the_journal(visit, scientist, expert):
     db.session.commit()
     failed = db.session.scalars(select(AuditEvent).where(AuditEvent.event == "person.sign_in_failed")).all()
     assert [event.target for event in failed] == ["user:scientist"]
+
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+
+
+@pytest.fixture
+def handle(settings, scientist):
+    """What the cookie of a browser holds in which the scientist is signed in."""
+    claim = Claim("scientist", PASSWORD, otp=None, place="")
+    code = web_sessions.begin(settings, claim, Origin("192.0.2.1", AGENT))
+    found = web_sessions.exchange(settings, code, AGENT).handle
+    db.session.commit()
+    return found
+
+
+def test_a_session_of_the_web_app_lets_a_person_in(visit, handle):
+    visitor = visit(f"Session {handle} {AGENT}")
+    assert (visitor.username, visitor.role) == ("scientist", "scientist")
+
+
+def test_a_session_that_is_over_does_not(visit, handle):
+    web_sessions.end(handle)
+    db.session.commit()
+    for shown in (f"Session {handle} {AGENT}", "Session", f"Session unknown {AGENT}"):
+        with pytest.raises(Unauthenticated):
+            visit(shown)
+
+
+def test_a_session_that_another_kind_of_browser_brings_is_ended(visit, handle):
+    for agent in ("curl/8", AGENT):
+        with pytest.raises(Unauthenticated):
+            visit(f"Session {handle} {agent}")

@@ -1,0 +1,99 @@
+"""The platform in containers, as `make up` and `make down` bring it up and take it down, under a name and on ports of its own."""
+
+import json
+import os
+import shlex
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.running import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "signet-test"
+SECONDS = 900
+
+
+@dataclass
+class Containers:
+    """A project of its own beside whatever else runs on this machine."""
+
+    said: str = ""
+    ports: dict[str, int] = field(
+        default_factory=lambda: dict(zip(("api", "ui", "mlflow"), free_ports(3), strict=True))
+    )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        names = {"api": "SIGNET_PORT", "ui": "SIGNET_UI_PORT", "mlflow": "SIGNET_MLFLOW_PORT"}
+        ports = {names[part]: str(port) for part, port in self.ports.items()}
+        return os.environ | ports | {"COMPOSE_PROJECT_NAME": PROJECT, "SIGNET_TAG": "test"}
+
+    def make(self, target: str) -> str:
+        """What `make up` or `make down` prints; they are to succeed."""
+        command = ["make", target, f"COMPOSE={os.environ.get('COMPOSE', 'docker compose')}"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+        return done.stdout
+
+    def compose(self, *words: str) -> str:
+        """What compose prints; it is to succeed."""
+        done = self.try_compose(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def try_compose(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        command = [*shlex.split(os.environ.get("COMPOSE", "docker compose")), *words]
+        return subprocess.run(
+            command,
+            cwd=ROOT / "compose",
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def inspected(self) -> dict[str, Any]:
+        """What the engine knows of each container, by service."""
+        ids = self.compose("ps", "--all", "--quiet").split()
+        found = json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True).stdout)
+        return {each["Config"]["Labels"]["com.docker.compose.service"]: each for each in found}
+
+    def inside(self, service: str, *words: str) -> str:
+        """What a command prints in the container of a service, failed or not."""
+        done = self.try_compose("exec", "-T", service, *words)
+        return done.stdout + done.stderr
+
+    def url(self, part: str) -> str:
+        return f"https://localhost:{self.ports[part]}"
+
+    @property
+    def ca(self) -> Path:
+        return ROOT / "compose" / "ca.pem"
+
+    @contextmanager
+    def client(self, part: str = "api", certificate: Path | None = None, **more: Any) -> Iterator[httpx.Client]:
+        """A client that trusts the platform's authority alone."""
+        trust = ssl.create_default_context(cafile=self.ca)
+        if certificate is not None:
+            trust.load_cert_chain(certificate)
+        with httpx.Client(base_url=self.url(part), verify=trust, trust_env=False, timeout=60, **more) as client:
+            yield client
+
+    @contextmanager
+    def person(self, username: str, password: str) -> Iterator[httpx.Client]:
+        """Somebody who is signed in to the API."""
+        with self.client() as client:
+            answer = client.post("/login", json={"username": username, "password": password})
+            assert answer.status_code == 200, answer.text
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client

@@ -1,0 +1,271 @@
+"""The whole mission in containers: brought up from nothing, used by each kind of person and by a service, taken down and up again."""
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.containers.running import ROOT, Containers
+from tests.e2e.running import wait_for
+from tests.server.conftest import eventually
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.xdist_group("containers")]
+
+PASSWORD = "correct horse battery staple"
+BIKES = ROOT / "docs" / "examples" / "bikes.csv"
+DAY = {"date": "2025-07-05", "weather": "sunny", "temperature": 24.5, "holiday": False}
+PARTS = ("api", "db", "mlflow", "proxy", "ui", "worker")
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+
+
+@pytest.fixture(scope="module")
+def containers() -> Iterator[Containers]:
+    running = Containers()
+    try:
+        running.said = running.make("up")
+        yield running
+    finally:
+        running.try_compose("down", "--volumes", "--timeout", "5")
+
+
+@pytest.fixture(scope="module")
+def password(containers: Containers) -> str:
+    """The administrator's, as `make up` tells it."""
+    told = re.search(r"as admin with the password (\S+)", containers.said)
+    assert told is not None, containers.said
+    return told[1]
+
+
+@pytest.fixture(scope="module")
+def people(containers: Containers, password: str) -> dict[str, str]:
+    """A person of each role, called as the role is."""
+    with containers.person("admin", password) as admin:
+        for role in ("manager", "scientist", "expert"):
+            made = admin.post("/v1/users", json={"username": role, "password": PASSWORD, "role": role})
+            assert made.status_code == 201, made.text
+    return {"admin": password} | dict.fromkeys(("manager", "scientist", "expert"), PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def bikes(containers: Containers, people: dict[str, str]) -> str:
+    """An expert uploads a table and trains a model on it: its name."""
+    with containers.person("expert", PASSWORD) as expert, BIKES.open("rb") as file:
+        uploaded = expert.post("/v1/datasets", files={"file": file}, data={"name": "bikes"})
+        assert uploaded.status_code == 201, uploaded.text
+        wish = {"dataset_id": uploaded.json()["id"], "target": "rentals", "model": "bikes"}
+        job = expert.post("/v1/jobs", json=wish).json()["id"]
+
+        def ended() -> dict[str, str] | None:
+            found = expert.get(f"/v1/jobs/{job}").json()
+            return found if found["state"] in {"succeeded", "failed"} else None
+
+        assert wait_for(ended, seconds=180, what="the training")["state"] == "succeeded"
+    return "bikes"
+
+
+@pytest.fixture(scope="module")
+def service(
+    containers: Containers, people: dict[str, str], bikes: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A subscriber enrols with openssl and curl, as docs/microservice.md shows; the file of its certificate and key."""
+    with containers.person("manager", PASSWORD) as manager:
+        made = manager.post("/v1/subscribers", json={"name": "billing", "models": [bikes]})
+        assert made.status_code == 201, made.text
+        token = manager.post(f"/v1/subscribers/{made.json()['id']}/enrolment").json()["token"]
+    folder = tmp_path_factory.mktemp("billing")
+    shutil.copy(containers.ca, folder / "ca.pem")
+    enrol = f"""set -euo pipefail; umask 077
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -subj / -outform DER 2>/dev/null | openssl base64 -out request
+curl -sS --noproxy '*' --fail-with-body --cacert ca.pem -u billing:{token} -H 'Content-Type: application/pkcs10' \\
+  --data-binary @request -o answer {containers.url("api")}/.well-known/est/simpleenroll
+openssl base64 -d -in answer | openssl pkcs7 -inform DER -print_certs | openssl x509 -out client.pem
+cat key.pem >> client.pem"""
+    subprocess.run(["bash", "-c", enrol], cwd=folder, check=True, timeout=60)
+    return folder / "client.pem"
+
+
+def predicts(client: httpx.Client, model: str) -> int:
+    return client.post(f"/v1/models/{model}/predict", json={"features": DAY}).status_code
+
+
+def session_of(containers: Containers, username: str) -> str:
+    """The cookie that the web app sets; a test has no screen, so it shows the web app's own certificate."""
+    pem = containers.inside("api", "cat", "/var/lib/signet/certs/web-app.pem")
+    file = containers.ca.with_name("secrets") / f".test-{uuid.uuid4().hex}"
+    file.touch(mode=0o600)
+    try:
+        file.write_text(pem)
+        with containers.client(certificate=file) as web_app:
+            begun = web_app.post(
+                "/v1/web-sessions", json={"username": username, "password": PASSWORD, "agent": AGENT}
+            ).json()
+    finally:
+        file.unlink()
+    with containers.client("ui", headers={"X-Signet-UI": "1", "User-Agent": AGENT}) as browser:
+        answer = browser.post("/ui/session", json={"code": begun["code"]}, headers={"Origin": containers.url("ui")})
+        assert answer.status_code == 204, answer.text
+        return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+def test_each_part_is_well_and_may_do_nothing_more(containers: Containers) -> None:
+    found = containers.inspected()
+    assert {name: each["State"].get("Health", {}).get("Status") for name, each in found.items() if name != "init"} == (
+        dict.fromkeys(PARTS, "healthy")
+    )
+    assert (found["init"]["State"]["Status"], found["init"]["State"]["ExitCode"]) == ("exited", 0)
+    for name in PARTS:
+        host = found[name]["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        status = containers.inside(name, "sh", "-c", "cat /proc/self/status; touch /probe")
+        assert re.search(r"^Uid:\t[1-9]\d*\t", status, re.MULTILINE), name
+        assert "CapEff:\t0000000000000000" in status
+        assert "NoNewPrivs:\t1" in status
+        assert "Read-only file system" in status
+
+
+def test_only_the_proxy_can_be_reached_from_outside(containers: Containers) -> None:
+    published = {name: each["NetworkSettings"]["Ports"] for name, each in containers.inspected().items()}
+    bound = {name: [b for ports in each.values() for b in ports or []] for name, each in published.items()}
+    assert [name for name, each in bound.items() if each] == ["proxy"]
+    assert {each["HostIp"] for each in bound["proxy"]} == {"127.0.0.1"}
+    assert {int(each["HostPort"]) for each in bound["proxy"]} == set(containers.ports.values())
+
+
+def test_the_proxy_cannot_reach_the_database_and_the_api_listens_to_nobody(containers: Containers) -> None:
+    assert containers.inside("proxy", "sh", "-c", "getent hosts db || echo unknown").strip() == "unknown"
+    address = containers.inside("db", "hostname", "-i").split()[0]
+    reached = containers.inside("proxy", "curl", "-sS", "-m", "3", f"telnet://{address}:5432")
+    assert "curl: (" in reached
+    listening = containers.inside(
+        "api", "python", "-c", "print(open('/proc/net/tcp').read(), open('/proc/net/tcp6').read())"
+    )
+    states = [line.split() for line in listening.splitlines() if ":" in line.split()[0:1].__str__()]
+    # 0A is LISTEN; the engine's own name server listens on 127.0.0.11 (0B00007F).
+    assert [words[1] for words in states if words[3] == "0A" and not words[1].startswith("0B00007F")] == []
+
+
+def test_no_secret_is_in_a_setting_or_a_layer(containers: Containers) -> None:
+    shown = json.dumps(containers.inspected())
+    for name in ("postgres_password", "database_password", "key_encryption_key"):
+        secret = ROOT / "compose" / "secrets" / name
+        assert secret.stat().st_mode & 0o777 == 0o440
+        assert secret.read_text().strip() not in shown
+    for part in ("api", "ui"):
+        found = containers.inside(
+            part, "find", "/opt", "/etc/signet", "-name", "*.key", "-o", "-name", "*.pem", "-path", "/opt/signet/*"
+        )
+        assert ".key" not in found
+    reachable = {
+        part: containers.inside(part, "find", "/var/lib/signet/certs", "/run/secrets", "-type", "f")
+        for part in ("ui", "worker", "mlflow")
+    }
+    for part, files in reachable.items():
+        assert "authority" not in files, part
+        assert "key_encryption_key" not in files, part
+    assert "database_password" not in reachable["ui"]
+
+
+def test_people_and_services_do_what_they_are_there_for(
+    containers: Containers, people: dict[str, str], bikes: str, service: Path
+) -> None:
+    with containers.person("expert", PASSWORD) as expert:
+        assert predicts(expert, bikes) == 200
+        assert expert.get("/v1/users").status_code == 403
+    with containers.client(certificate=service) as billing:
+        assert predicts(billing, bikes) == 200
+    with containers.client() as nobody:
+        assert predicts(nobody, bikes) == 401
+        forged = {"Client-Cert": ":" + "A" * 80 + ":"}
+        assert nobody.post(f"/v1/models/{bikes}/predict", json={"features": DAY}, headers=forged).status_code == 401
+
+
+def test_a_revocation_holds_within_a_second_on_an_open_connection(
+    containers: Containers, bikes: str, service: Path
+) -> None:
+    with containers.person("manager", PASSWORD) as manager, containers.client(certificate=service) as billing:
+        assert predicts(billing, bikes) == 200
+        serial = manager.get("/v1/certificates").json()["items"][0]["serial_number"]
+        revoked = manager.post(f"/v1/certificates/{serial}/revoke", json={"reason": "keyCompromise"})
+        begun = time.monotonic()
+        assert revoked.is_success, revoked.text
+        eventually(lambda: predicts(billing, bikes) == 401)
+        assert time.monotonic() - begun < 1
+
+
+def test_a_scientist_opens_mlflow_by_being_signed_in(
+    containers: Containers, people: dict[str, str], bikes: str
+) -> None:
+    with containers.person("scientist", PASSWORD) as scientist:
+        run = scientist.get(f"/v1/models/{bikes}/versions/1").json()["run_url"]
+        token = scientist.headers["Authorization"]
+    assert run.startswith(containers.url("mlflow"))
+    page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-site", "User-Agent": AGENT}
+    ask = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "User-Agent": AGENT}
+    models = "/ajax-api/2.0/mlflow/registered-models/search"
+    with containers.client("mlflow") as mlflow:
+        sent = mlflow.get("/", headers=page)
+        assert (sent.status_code, sent.headers["Location"]) == (302, f"{containers.url('ui')}/")
+        refused = mlflow.get(models, headers=ask)
+        assert (refused.status_code, refused.headers.get("WWW-Authenticate")) == (401, None)
+        assert "Basic" in mlflow.get("/api/2.0/mlflow/registered-models/search").headers["WWW-Authenticate"]
+        cookie = {"Cookie": f"other=1; {session_of(containers, 'scientist')}"}
+        assert "<html" in mlflow.get("/", headers=page | cookie).text
+        found = mlflow.get(models, headers=ask | cookie)
+        assert {model["name"] for model in found.json()["registered_models"]} >= {"iris", bikes}
+        # A page of another origin of this host has the cookie too, and gets nothing by it.
+        assert mlflow.get(models, headers=ask | cookie | {"Sec-Fetch-Site": "same-site"}).status_code == 401
+        # A program shows a token, as MLFLOW_TRACKING_TOKEN does.
+        alias = {"name": bikes, "alias": "challenger", "version": "1"}
+        written = mlflow.post("/api/2.0/mlflow/registered-models/alias", json=alias, headers={"Authorization": token})
+        assert written.status_code == 200, written.text
+        expert = {"Cookie": session_of(containers, "expert")} | ask
+        alias_path = "/ajax-api/2.0/mlflow/registered-models/alias"
+        assert mlflow.get(models, headers=expert).status_code == 200
+        assert (
+            mlflow.post(alias_path, json=alias, headers=expert | {"Origin": containers.url("mlflow")}).status_code
+            == 403
+        )
+
+
+def test_the_web_app_answers_and_its_page_opens_a_stream(containers: Containers) -> None:
+    with containers.client("ui") as browser:
+        page = browser.get("/")
+        assert page.status_code == 200
+        assert "Content-Security-Policy" in page.headers
+    upgrade = (
+        f"GET /_stcore/stream HTTP/1.1\r\nHost: localhost:{containers.ports['ui']}\r\nOrigin: {containers.url('ui')}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    trust = ssl.create_default_context(cafile=containers.ca)
+    with (
+        socket.create_connection(("127.0.0.1", containers.ports["ui"]), 10) as plain,
+        trust.wrap_socket(plain, server_hostname="localhost") as stream,
+    ):
+        stream.sendall(upgrade.encode())
+        assert stream.recv(4096).startswith(b"HTTP/1.1 101 ")
+
+
+def test_what_was_made_outlives_the_containers(containers: Containers, people: dict[str, str], bikes: str) -> None:
+    certificate = containers.inside("proxy", "cat", "/etc/signet/certs/server.pem")
+    containers.make("down")
+    assert containers.compose("ps", "--all", "--quiet").split() == []
+    said = containers.make("up")
+    assert f"with the password {people['admin']}" in said
+    assert containers.inside("proxy", "cat", "/etc/signet/certs/server.pem") == certificate
+    with containers.person("scientist", PASSWORD) as scientist:
+        assert predicts(scientist, bikes) == 200
+        named = scientist.get(f"/v1/models/{bikes}").json()["aliases"]
+        assert named["challenger"] == "1"
+    with containers.person("admin", people["admin"]) as admin:
+        assert admin.get("/v1/audit/verify").json()["ok"] is True
