@@ -45,6 +45,10 @@ class Form(ABC):
     def answers(self, X: Matrix) -> Matrix:
         """Probabilities (rows, n_classes) or numbers (rows,) in float64; a row's are the same bits alone and among others."""
 
+    def is_brief(self, rows: int) -> bool:
+        """Whether so many rows surely take well under a millisecond; as in `Algorithm`."""
+        return False
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write what `load` needs into an existing folder; no pickle."""
@@ -118,6 +122,14 @@ class Algorithm(ABC):
     def answers(self, X: Matrix) -> Matrix:
         """All that is told of each row: probabilities (rows, n_classes), or numbers (rows,) for a regression."""
         return self.predict(X).astype(np.float64, copy=False) if self.task == "regression" else self.predict_proba(X)
+
+    def is_brief(self, rows: int) -> bool:
+        """Whether `answers` for so many rows surely takes well under a millisecond and waits for nothing.
+
+        The loop that watches all connections then answers by itself, and everybody else waits meanwhile; otherwise a thread does, which costs a
+        tenth of a millisecond.
+        """
+        return False
 
     def compiled(self) -> Form | None:
         """The fitted model in a quicker form, of a class that `forms` names; None where there is none.

@@ -16,6 +16,8 @@ from backend.algorithms.scaling import Scaling
 from backend.algorithms.signature import Feature, Task
 from backend.errors import TrainingImpossible
 
+_BRIEF = 30_000  # products of a weight that take a fraction of a millisecond, with all that goes before
+
 
 class LinearHyperparameters(Hyperparameters):
     """What a linear model lets one choose."""
@@ -78,6 +80,9 @@ class LinearModel(Algorithm):
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         shares: Matrix = powers / powers.sum(axis=1, keepdims=True)
         return shares
+
+    def is_brief(self, rows: int) -> bool:
+        return rows * self._weights.size <= _BRIEF
 
     def importances(self) -> Matrix | None:
         """Mean absolute weight of the inputs that each matrix column became, as shares."""

@@ -24,6 +24,7 @@ class Answering(Protocol):
     """An algorithm or a compiled form: rows come in, probabilities or numbers go out."""
 
     def answers(self, X: Matrix) -> Matrix: ...
+    def is_brief(self, rows: int) -> bool: ...
 
 
 @dataclass(frozen=True)

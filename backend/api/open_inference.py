@@ -16,13 +16,14 @@ from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import open_inference as protocol
 from backend.protocols import open_inference_schemas as schemas
-from backend.protocols.open_inference_model import EXTENSIONS, columns_of, metadata, outputs_of, table_of
+from backend.protocols.open_inference_model import EXTENSIONS, NUMBERS, columns_of, metadata, outputs_of, table_of
 from backend.serving.models import Outputs, ServedModel
 from backend.settings import VERSION
 
 endpoints = Endpoints("Open Inference Protocol v2")
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_BRIEF_DIGITS = 4  # of the length of a JSON text that is read in no time
 _MODEL, _VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
 
 
@@ -134,6 +135,20 @@ def answer_body(
 ) -> tuple[bytes, int | None, int]:
     """The answer to a body whose JSON ends where the header says; the length of its own JSON where binary data follows; and its rows."""
     question = protocol.parse(payload, header_length, max_rows=max_rows, new_id=new_id())
+    return _answered(served, question)
+
+
+def answer_numbers(
+    served: ServedModel, payload: bytes, header_length: str | None, max_rows: int
+) -> tuple[bytes, int | None, int] | None:
+    """The same for binary tensors of numbers that the model answers briefly; otherwise None."""
+    if header_length is None or len(header_length) > _BRIEF_DIGITS:
+        return None
+    question = protocol.parse(payload, header_length, max_rows=max_rows, new_id=new_id(), datatypes=NUMBERS)
+    return _answered(served, question) if served.is_brief(question.inputs[0].shape[0]) else None
+
+
+def _answered(served: ServedModel, question: protocol.Question) -> tuple[bytes, int | None, int]:
     made = served.signature
     predicted = _predicted(served, question)
     outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)

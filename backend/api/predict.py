@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 from flask import Response
+from numpy.typing import NDArray
 
 from backend.api.observing import note_served
 from backend.api.platform import Platform
@@ -51,14 +53,26 @@ def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
 
 def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
     """The answer to a body, as JSON, and its rows."""
-    table = (
-        native.parse_table(payload, len(served.signature.columns), max_rows=max_rows) if served.takes_numbers else None
-    )
+    table = _table(served, payload, max_rows)
     if table is not None:
         return _rendered_many(served, served.predict_numbers(table)), len(table)
     question = native.parse(payload, max_rows=max_rows)
     predictions = served.predict(question.rows)
     return write_json(_rendered(served, question, predictions)), len(predictions.values)
+
+
+def answer_table(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int] | None:
+    """The same where the body is a table of numbers that the model answers briefly; otherwise None."""
+    table = _table(served, payload, max_rows)
+    if table is None or not served.is_brief(len(table)):
+        return None
+    return _rendered_many(served, served.predict_numbers(table)), len(table)
+
+
+def _table(served: ServedModel, payload: bytes, max_rows: int) -> NDArray[np.float64] | None:
+    if not served.takes_numbers:
+        return None
+    return native.parse_table(payload, len(served.signature.columns), max_rows=max_rows)
 
 
 def _rendered_many(served: ServedModel, outputs: Outputs) -> bytes:

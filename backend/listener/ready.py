@@ -26,6 +26,11 @@ def send(connection: socket.socket, data: bytes) -> int:
         return 0
 
 
+def is_tls(connection: socket.socket) -> bool:
+    """Whether its bytes come in records."""
+    return isinstance(connection, BoundedSocket)
+
+
 def pending(connection: socket.socket) -> bool:
     """Whether decrypted bytes wait inside the connection, for which its socket never becomes readable."""
     return isinstance(connection, BoundedSocket) and connection.pending() > 0

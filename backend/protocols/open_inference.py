@@ -4,7 +4,7 @@ A body is JSON, or JSON followed by the raw bytes of its tensors (the binary ten
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,10 +47,18 @@ class Output:
     parameters: Parameters = field(default_factory=dict)
 
 
-def parse(body: bytes, header_length: str | None, *, max_rows: int, new_id: str) -> Question:
+def parse(
+    body: bytes,
+    header_length: str | None,
+    *,
+    max_rows: int,
+    new_id: str,
+    datatypes: Collection[str] = DATATYPES,
+) -> Question:
     """The question of a request body; Malformed says what is wrong with it, TooLarge how many rows are too many.
 
-    `header_length` is the header that says where the JSON ends, `new_id` the id of a request that brings none.
+    `header_length` is the header that says where the JSON ends, `new_id` the id of a request that brings none, `datatypes` those that its
+    tensors may have.
     """
     text, raw = _split(body, header_length)
     asked = parse_rows(text)
@@ -64,7 +72,7 @@ def parse(body: bytes, header_length: str | None, *, max_rows: int, new_id: str)
     return Question(
         id=given_id or new_id,
         parameters={name: value for name, value in parameters.items() if name != _ALL_BINARY},
-        inputs=_inputs(asked.get("inputs"), raw, max_rows),
+        inputs=_inputs(asked.get("inputs"), raw, max_rows, datatypes),
         outputs=_outputs(asked.get("outputs"), all_binary),
         all_binary=all_binary,
     )
@@ -96,13 +104,13 @@ def _split(body: bytes, header_length: str | None) -> tuple[bytes, memoryview]:
     return body[:length], memoryview(body)[length:]
 
 
-def _inputs(given: object, raw: memoryview, max_rows: int) -> list[Tensor]:
+def _inputs(given: object, raw: memoryview, max_rows: int, datatypes: Collection[str]) -> list[Tensor]:
     if not isinstance(given, list) or not given:
         raise Malformed("'inputs' must be a list with at least one tensor.")
     tensors: list[Tensor] = []
     seen: set[str] = set()
     for place, part in enumerate(given):
-        tensor, size = _input(part, place, raw, max_rows)
+        tensor, size = _input(part, place, raw, max_rows, datatypes)
         raw = raw[size:]
         if tensor.name in seen:
             raise Malformed(f"Input '{tensor.name}' is given twice.")
@@ -113,13 +121,14 @@ def _inputs(given: object, raw: memoryview, max_rows: int) -> list[Tensor]:
     return tensors
 
 
-def _input(part: object, place: int, raw: memoryview, max_rows: int) -> tuple[Tensor, int]:
+def _input(part: object, place: int, raw: memoryview, max_rows: int, datatypes: Collection[str]) -> tuple[Tensor, int]:
     """The tensor of one entry, and how many of the raw bytes are its own."""
     if not isinstance(part, dict) or not isinstance(part.get("name"), str):
         raise Malformed(f"Input {place} must be an object with 'name', 'shape', 'datatype' and 'data'.")
-    name, datatype = part["name"][:80], part.get("datatype")
-    if datatype not in DATATYPES:
-        raise Malformed(f"Input '{name}': 'datatype' must be one of {', '.join(DATATYPES)}.")
+    name = part["name"][:80]
+    datatype: Any = part.get("datatype")
+    if datatype not in datatypes:
+        raise Malformed(f"Input '{name}': 'datatype' must be one of {', '.join(datatypes)}.")
     shape = verify_shape(name, part.get("shape"))
     if shape[0] > max_rows:
         raise TooLarge(f"Input '{name}' has more than the {max_rows} rows that one request may hold.")

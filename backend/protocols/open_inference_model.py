@@ -17,7 +17,7 @@ from backend.protocols.tensors import BOOL, BYTES, FLOATS, WHOLE, Tensor, Values
 
 EXTENSIONS = ("binary_tensor_data",)
 
-_NUMBERS = frozenset({*FLOATS, *WHOLE})
+NUMBERS = frozenset({*FLOATS, *WHOLE})
 _DATATYPES: Mapping[str, str] = {
     "number": "FP64",
     "integer": "INT64",
@@ -26,8 +26,8 @@ _DATATYPES: Mapping[str, str] = {
     "datetime": BYTES,
 }
 _TAKEN: Mapping[str, frozenset[str]] = {
-    "number": _NUMBERS,
-    "integer": _NUMBERS,
+    "number": NUMBERS,
+    "integer": NUMBERS,
     "boolean": frozenset({BOOL}),
     "category": frozenset({BYTES}),
     "datetime": frozenset({BYTES}),
@@ -123,7 +123,7 @@ def _is_table(inputs: Sequence[Tensor], columns: Sequence[Column]) -> bool:
 
 
 def _verify_table(tensor: Tensor, columns: Sequence[Column]) -> None:
-    if tensor.datatype not in _NUMBERS:
+    if tensor.datatype not in NUMBERS:
         raise InvalidFields([FieldProblem(tensor.name[:80], f"is {tensor.datatype} where the model takes numbers")])
     width = tensor.shape[1]
     if width != len(columns):

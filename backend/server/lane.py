@@ -1,71 +1,128 @@
-"""A whole small request that is there already comes in; its answer goes out, without a thread and without a wait."""
+"""A whole request that has arrived comes in; its answer goes out, without a wait."""
 
 import logging
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
-from backend.listener import ready
-from backend.listener.express import Answer, Express
-from backend.listener.plain_request import read_plain
+from backend.listener.express import Answer, Asked, Call, Express, Headers, Later
+from backend.listener.plain_request import END, LONGEST_HEAD, read_plain
 from backend.listener.wsgi import CLIENT_CERTIFICATE, PROXIED
 
 _log = logging.getLogger("signet.server")
 
-# One TLS record; what is larger takes long enough to be worth a thread.
-_LARGEST = 16 * 1024
+# Callers of a connection send the same head again and again. Some hold a token, which is not to lie about for long.
+_HEADS_KEPT, _HEADS_KEPT_SECONDS = 512, 1.0
+_LARGEST = 8 * 1024 * 1024  # bytes of a body that waits in memory for its end; larger ones go to a thread as they come
+
+
+class Request:
+    """A request whose head was read: the bytes that came so far, and how to go on with its body."""
+
+    __slots__ = ("begins", "call", "head", "parts", "size", "wanted")
+
+    def __init__(self, head: bytes, length: int, call: Call) -> None:
+        self.head, self.call = head, call
+        self.parts: list[bytes] = []
+        self.size, self.wanted = 0, length  # of the body: bytes that came, bytes of all
+
+    def add(self, part: bytes) -> None:
+        self.parts.append(part)
+        self.size += len(part)
+
+    @property
+    def missing(self) -> int:
+        """Below 0 where more came than the body has: another request."""
+        return self.wanted - self.size
+
+    def body(self) -> bytes:
+        if len(self.parts) != 1:
+            self.parts = [b"".join(self.parts)]
+        return self.parts[0]
+
+    def received(self) -> bytes:
+        """All bytes that came, as they came."""
+        return b"".join((self.head, END, *self.parts))
 
 
 class Lane:
-    """Answers requests that the app's own way beside it takes; touches a connection only where it answers."""
+    """Reads and answers requests that the app's own way beside it takes; everything else it leaves alone."""
 
     def __init__(self, express: Express, *, proxied: bool) -> None:
-        self._express, self._proxied = express, proxied
+        self._express = express
+        self._facts = {
+            PROXIED: proxied,
+            CLIENT_CERTIFICATE: None,
+            "REQUEST_METHOD": "POST",
+            "QUERY_STRING": "",
+            "wsgi.url_scheme": "https",
+        }
+        self._proxied = proxied
         self._start, self._second = b"", 0
+        self._heads: dict[bytes, tuple[Asked | None, int]] = {}
+        self._heads_end = 0.0
 
-    def answer(self, conn: Any) -> bytes | None:
-        """Answer the request that has arrived; what of the answer could not be sent at once, or None where a thread has to look.
-
-        What was read of a request that is not answered here waits in the connection's parser.
-        """
-        try:
-            data = ready.receive(conn.sock, _LARGEST)
-        except OSError:
-            return None  # whatever it is, the thread meets it too
-        if data is None:
-            return None  # not enough yet for anything to be decrypted: a thread waits for it, within the caller's allowance
-        whole = self._answered(conn, data) if data and not ready.pending(conn.sock) else None
-        if whole is None:
-            conn.parser.unreader.unread(data)
+    def begin(self, conn: Any, data: bytes) -> Request | None:
+        """The request that begins with these bytes, where it is one for here; the head must be there whole."""
+        head, end, body = data.partition(END)
+        if not end or len(head) > LONGEST_HEAD:
             return None
         try:
-            return whole[ready.send(conn.sock, whole) :]
-        except OSError:
-            return None  # the peer is gone, as the thread finds when it reads on
-
-    def _answered(self, conn: Any, data: bytes) -> bytes | None:
-        """The whole answer, head and body."""
-        request = read_plain(data)
-        if request is None:
+            asked, length = self._heads.get(head) or self._look(head)
+            call = None if asked is None or length > _LARGEST else asked.begin(self._certificate(conn))
+        except Exception:
+            _log.exception("a request was left to the app")
             return None
-        fields, body = request
+        if call is None:
+            return None
+        request = Request(head, length, call)
+        request.add(body)
+        return request
+
+    def answer_at_once(self, request: Request) -> bytes | Later | None:
+        """The whole answer, head and body; LATER where a thread should give it, None where the app has to."""
         try:
-            call = self._express.begin({**self._facts(conn), **fields})
-            answer = None if call is None else call(body)
+            answer = request.call.at_once(request.body())
+        except Exception:
+            _log.exception("a request was left to the app")
+            return None
+        return self._written(answer) if isinstance(answer, Answer) else answer
+
+    def answer(self, request: Request) -> bytes | None:
+        """The same, however long it takes; called by a thread."""
+        try:
+            answer = request.call(request.body())
         except Exception:
             _log.exception("a request was left to the app")
             return None
         return None if answer is None else self._written(answer)
 
-    def _facts(self, conn: Any) -> dict[str, Any]:
-        """What is known of a connection, found out once."""
-        facts: dict[str, Any] | None = getattr(conn, "facts", None)
-        if facts is None:
-            certificate = None if self._proxied else conn.sock.getpeercert(binary_form=True)
-            facts = {CLIENT_CERTIFICATE: certificate, PROXIED: self._proxied}
-            facts |= {"REQUEST_METHOD": "POST", "QUERY_STRING": "", "wsgi.url_scheme": "https"}
-            conn.facts = facts
-        return facts
+    def tidy(self) -> None:
+        """Called at least once a second: heads are forgotten after that."""
+        moment = time.monotonic()
+        if moment >= self._heads_end:
+            self._heads.clear()
+            self._heads_end = moment + _HEADS_KEPT_SECONDS
+
+    def _look(self, head: bytes) -> tuple[Asked | None, int]:
+        plain = read_plain(head)
+        asked = None if plain is None else self._express.look({**self._facts, **plain.fields})
+        found = asked, plain.length if plain else 0
+        if len(self._heads) >= _HEADS_KEPT:
+            self._heads.clear()
+        self._heads[head] = found
+        return found
+
+    def _certificate(self, conn: Any) -> bytes | None:
+        """The one that the caller presented in the handshake, found out once a connection."""
+        if self._proxied:
+            return None
+        try:
+            certificate: bytes | None = conn.certificate
+        except AttributeError:
+            certificate = conn.certificate = conn.sock.getpeercert(binary_form=True)
+        return certificate
 
     def _written(self, answer: Answer) -> bytes:
         moment = int(time.time())
@@ -73,5 +130,11 @@ class Lane:
             date = formatdate(moment, usegmt=True)
             self._start = f"HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: {date}\r\nConnection: keep-alive\r\n".encode()
             self._second = moment
-        head = "".join([f"{name}: {value}\r\n" for name, value in answer.headers])
-        return b"".join((self._start, head.encode("latin-1"), b"\r\n", answer.body))
+        own = "".join([f"{name}: {value}\r\n" for name, value in answer.headers])
+        return b"".join((self._start, own.encode("latin-1"), _lines(answer.common), answer.body))
+
+
+@lru_cache(maxsize=8)
+def _lines(headers: Headers) -> bytes:
+    """The last headers and the end of the head."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1") + b"\r\n"

@@ -4,8 +4,8 @@ import selectors
 import socket
 import ssl
 import time
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -15,9 +15,12 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from backend.api.request_id import request_id_of
 from backend.listener import ready
+from backend.listener.express import Later
 from backend.listener.tls import BoundedSocket
 from backend.listener.wsgi import misframed, problem_answer
-from backend.server.lane import Lane
+from backend.server.idle import Idle
+from backend.server.intake import Intake, Step
+from backend.server.lane import Lane, Request
 
 _REFUSALS: dict[type[Exception], HTTPStatus] = {
     framing.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -31,37 +34,8 @@ _REFUSALS: dict[type[Exception], HTTPStatus] = {
 
 # Bytes that a thread reads at once; gunicorn's 8 kB make much of a body of some size.
 _READ = 256 * 1024
-
-
-class Idle:
-    """Connections that wait for their next request, the one that waits longest first: what gunicorn does with a deque, and `touch`."""
-
-    def __init__(self) -> None:
-        self._connections: OrderedDict[Any, None] = OrderedDict()
-
-    def append(self, conn: Any) -> None:
-        self._connections[conn] = None
-
-    def remove(self, conn: Any) -> None:
-        del self._connections[conn]
-
-    def popleft(self) -> Any:
-        return self._connections.popitem(last=False)[0]
-
-    def touch(self, conn: Any) -> None:
-        """It has just been answered."""
-        self._connections.move_to_end(conn)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._connections)
-
-    def __len__(self) -> int:
-        return len(self._connections)
-
-    def __getitem__(self, place: int) -> Any:
-        if place != 0:
-            raise IndexError(place)
-        return next(iter(self._connections))
+# Bytes of a body from which on others go first.
+_LARGE = 16 * 1024
 
 
 class BoundedWorker(ThreadWorker):  # type: ignore[misc]
@@ -71,15 +45,26 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     """
 
     lane: Lane | None = None
+    intake: Intake | None = None
 
     def init_process(self) -> None:
         self.keepalived_conns = Idle()
+        self._turns: deque[tuple[Any, Request]] = deque()
+        self._notified = 0.0
         super().init_process()
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
         if self.app.express is not None:
             self.lane = Lane(self.app.express, proxied=self.app.settings.proxy_socket is not None)
+            self.intake = Intake(self.lane)
+
+    def notify(self) -> None:
+        """Tell the arbiter that we live, once a second: gunicorn does so for each event."""
+        moment = time.monotonic()
+        if moment - self._notified >= 1:
+            self._notified = moment
+            super().notify()
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread only once it has sent something."""
@@ -93,29 +78,67 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
 
     def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
         """Answer at once what can be; everything else goes to a thread, with what was read of it."""
-        if self.lane is None or not self.alive:
-            super().on_client_socket_readable(conn, client)
+        if getattr(conn, "waits", False):
+            return  # its request is whole and waits for its turn; what comes behind it is the next one's
+        found = self.intake.read(conn) if self.intake is not None and self.alive else Step.LEAVE
+        if isinstance(found, Step):
+            if found is Step.LEAVE:
+                self._leave(conn)
+            else:
+                self._touch(conn)
+        elif found.wanted > _LARGE:
+            self._touch(conn)
+            conn.waits = True
+            self._turns.append((conn, found))
+        else:
+            self._answer(conn, found)
+
+    def _answer(self, conn: Any, request: Request) -> None:
+        """Send the answer, or have a thread find it."""
+        whole = self.lane.answer_at_once(request) if self.lane is not None and self.alive else None
+        if isinstance(whole, Later):
+            self._in_thread(conn, partial(self._compute, conn, request))
             return
-        rest = self.lane.answer(conn)
+        try:
+            rest = None if whole is None else whole[ready.send(conn.sock, whole) :]
+        except OSError:
+            self._leave(conn)  # the peer is gone, as the thread finds when it reads on
+            return
         if rest is None:
-            super().on_client_socket_readable(conn, client)
-            return
+            self._leave(conn, request)
+        else:
+            self._touch(conn)
+            if rest:
+                self._in_thread(conn, partial(self._send, conn, rest))
+
+    def _touch(self, conn: Any) -> None:
         conn.set_timeout()
         self.keepalived_conns.touch(conn)
-        if rest:
-            self._send_in_thread(conn, rest)
 
-    def _send_in_thread(self, conn: Any, rest: bytes) -> None:
-        """The peer takes its answer slowly: a thread waits for it, within its allowance."""
+    def _leave(self, conn: Any, request: Request | None = None) -> None:
+        """A thread goes on with what was read."""
+        if self.intake is not None:
+            self.intake.give_back(conn, request)
+        super().on_client_socket_readable(conn, conn.sock)
+
+    def _in_thread(self, conn: Any, work: Callable[[], bool]) -> None:
+        """The answer takes its time, or the peer takes it slowly: a thread waits for it, within the peer's allowance."""
         self.poller.unregister(conn.sock)
         self.keepalived_conns.remove(conn)
-        sending = self.tpool.submit(self._send, conn, rest)
-        sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+        working = self.tpool.submit(work)
+        working.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
-    def _send(self, conn: Any, rest: bytes) -> bool:
+    def _compute(self, conn: Any, request: Request) -> bool:
+        whole = self.lane.answer(request) if self.lane is not None else None
+        if whole is not None:
+            return self._send(conn, whole)
+        conn.parser.unreader.unread(request.received())
+        return bool(self.handle(conn))
+
+    def _send(self, conn: Any, whole: bytes) -> bool:
         try:
             conn.sock.setblocking(True)  # noqa: FBT003 - the socket's own interface
-            conn.sock.sendall(rest)
+            conn.sock.sendall(whole)
         except OSError as error:
             self.log.debug("an answer was not delivered: %s", error)
             _say_goodbye(conn.sock, self.app.deadlines.linger)
@@ -194,8 +217,26 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
             listener.close()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """While the server ends, look at the clock often enough for `drain`."""
-        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, 0.1))
+        """Small requests first, then the turn of one large one; while the server ends, look at the clock often enough for `drain`."""
+        longest = 0.0 if self._turns else timeout
+        super().wait_for_and_dispatch_events(longest if self.alive else min(longest, 0.1))
+        if self._turns:
+            conn, request = self._turns.popleft()
+            conn.waits = False
+            if conn.sock.fileno() != -1:
+                self._answer(conn, request)
+
+    def murder_keepalived(self) -> None:
+        """Close connections that were idle for too long; what arrives too slowly for the loop goes to threads."""
+        super().murder_keepalived()
+        if self.intake is None or self.lane is None:
+            return
+        self.lane.tidy()
+        for conn in self.intake.late():
+            if conn.sock.fileno() == -1:
+                self.intake.give_back(conn)
+            else:
+                self._leave(conn)
 
 
 def _say_goodbye(connection: socket.socket, linger: float) -> None:

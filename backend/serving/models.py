@@ -88,6 +88,10 @@ class ServedModel:
         """It was asked for just now."""
         self.used_at = time.monotonic()
 
+    def is_brief(self, rows: int) -> bool:
+        """Whether the model says that it answers so many rows within a fraction of a millisecond."""
+        return self._answering.is_brief(rows)
+
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
         return self.as_predictions(self.predict_rows(rows))

@@ -207,3 +207,15 @@ def test_a_forest_with_unusual_trees_stays_with_xgboost() -> None:
     made._booster = xgb.train({"booster": "dart"}, xgb.DMatrix(data.X, data.y), num_boost_round=2)
     assert made.compiled() is None
     assert json.loads(made._booster.save_config())["learner"]["gradient_booster"]["name"] == "dart"
+
+
+def test_it_says_for_how_many_rows_it_is_brief() -> None:
+    """Rows that go down many trees at once are several times as quick as those that go one by one, and deep trees have more steps."""
+    shallow = forest("binary", n_estimators=100, max_depth=6)
+    deep = forest("binary", n_estimators=100, max_depth=12)
+    most = [
+        max(rows for rows in (0, 1, 10, 100, 1000, 10_000, 100_000) if one.is_brief(rows)) for one in (shallow, deep)
+    ]
+    assert most[0] >= most[1]
+    assert 1 <= most[1] < 1000
+    assert most[0] < 10_000

@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -13,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask, Response, current_app, jsonify, request
 
 from backend.errors import RequestTimeout, SignetError
-from backend.listener.express import Answer, Call, ExpressApp
+from backend.listener.express import LATER, Answer, ExpressApp, Later
 from backend.listener.tls import Deadlines
 from backend.listener.wsgi import CLIENT_CERTIFICATE
 from backend.server.application import serve
@@ -72,24 +71,36 @@ def failed(error: SignetError) -> tuple[str, int]:
 class Expressly:
     """Answers beside the app: how large an answer the caller wants, and by which thread and certificate it is given."""
 
-    def begin(self, head: Mapping[str, Any]) -> Call | None:
-        if head["PATH_INFO"] == "/express/fault":
-            raise RuntimeError("a secret of the inside")
-        if head["PATH_INFO"] != "/express":
-            return None
-        return partial(self._answer, head)
+    def look(self, head: Mapping[str, Any]) -> "Asked | None":
+        return Asked(head) if head["PATH_INFO"].startswith("/express") else None
 
-    def _answer(self, head: Mapping[str, Any], body: bytes) -> Answer | None:
-        if body == b"leave it":
+
+class Asked:
+    def __init__(self, head: Mapping[str, Any]) -> None:
+        self.head = head
+
+    def begin(self, certificate: bytes | None) -> "Call | None":
+        if self.head["PATH_INFO"] == "/express/fault":
+            raise RuntimeError("a secret of the inside")
+        return Call(self.head, certificate)
+
+
+class Call:
+    def __init__(self, head: Mapping[str, Any], certificate: bytes | None) -> None:
+        self.head, self.certificate = head, certificate
+
+    def at_once(self, body: bytes) -> Answer | Later | None:
+        return LATER if body.startswith(b"slow") else self(body)
+
+    def __call__(self, body: bytes) -> Answer | None:
+        if body in {b"leave it", b"slow, and leave it"}:
             return None
-        certificate = head[CLIENT_CERTIFICATE]
-        found = {
-            "received": len(body),
-            "in_loop": threading.current_thread() is threading.main_thread(),
-            "certificate": certificate and certificate.hex(),
-        }
-        text = json.dumps(found).encode() + bytes(int(head.get("HTTP_X_PADDING", "0")))
-        return Answer([("Content-Type", "text/plain"), ("Content-Length", str(len(text)))], text)
+        in_loop = threading.current_thread() is threading.main_thread()
+        while body.startswith(b"slow until ") and not Path(body[11:].decode()).exists():
+            time.sleep(0.02)
+        found = {"received": len(body), "in_loop": in_loop, "certificate": self.certificate and self.certificate.hex()}
+        text = json.dumps(found).encode() + bytes(int(self.head.get("HTTP_X_PADDING", "0")))
+        return Answer((("Content-Type", "text/plain"), ("Content-Length", str(len(text)))), text)
 
 
 def express() -> Response:

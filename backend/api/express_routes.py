@@ -1,0 +1,95 @@
+"""The prediction protocols as the way beside Flask knows them: an address comes in; how it is counted and what answers goes out."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from backend.api import mlflow_scoring, open_inference, predict
+from backend.listener.express import Headers
+from backend.protocols.open_inference import HEADER
+from backend.serving.models import ServedModel
+
+Head = Mapping[str, Any]
+
+_JSON: Headers = (("Content-Type", "application/json"),)
+_BINARY = ("Content-Type", "application/octet-stream")
+_LENGTH = f"HTTP_{HEADER.upper().replace('-', '_')}"
+
+
+class Predicted(NamedTuple):
+    """The body of an answer, the headers that say what it is, and for how many rows it is."""
+
+    body: bytes
+    kind: Headers
+    rows: int
+
+
+Predict = Callable[[ServedModel, bytes, Head, int], Predicted]
+Quick = Callable[[ServedModel, bytes, Head, int], Predicted | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One way to ask: how it is counted, what answers, what answers a large body of plain numbers, and whether the media type says anything.
+
+    `quick` takes a fraction of a millisecond or says None.
+    """
+
+    name: str
+    route: str
+    predict: Predict
+    quick: Quick
+    takes_any_type: bool = False
+
+
+def route_of(path: str) -> tuple[Protocol, str | None] | None:
+    """In which protocol a prediction of which model (the default one where None) is asked for at this address."""
+    if path in DEFAULT:
+        return DEFAULT[path], None
+    named = _NAMED.fullmatch(path)
+    kind = named.lastgroup if named else None
+    return (_BY_NAME[kind], named[kind]) if named and kind else None
+
+
+def _native(served: ServedModel, body: bytes, _head: Head, max_rows: int) -> Predicted:
+    answer, rows = predict.answer_body(served, body, max_rows)
+    return Predicted(answer, _JSON, rows)
+
+
+def _native_quick(served: ServedModel, body: bytes, _head: Head, max_rows: int) -> Predicted | None:
+    found = predict.answer_table(served, body, max_rows)
+    return None if found is None else Predicted(found[0], _JSON, found[1])
+
+
+def _infer(served: ServedModel, body: bytes, head: Head, max_rows: int) -> Predicted:
+    return _inferred(*open_inference.answer_body(served, body, head.get(_LENGTH), max_rows))
+
+
+def _infer_quick(served: ServedModel, body: bytes, head: Head, max_rows: int) -> Predicted | None:
+    found = open_inference.answer_numbers(served, body, head.get(_LENGTH), max_rows)
+    return None if found is None else _inferred(*found)
+
+
+def _inferred(body: bytes, json_length: int | None, rows: int) -> Predicted:
+    return Predicted(body, _JSON if json_length is None else ((HEADER, str(json_length)), _BINARY), rows)
+
+
+def _score(served: ServedModel, body: bytes, _head: Head, max_rows: int) -> Predicted:
+    answer, rows = mlflow_scoring.answer_body(served, body, max_rows)
+    return Predicted(answer, _JSON, rows)
+
+
+def _never(_served: ServedModel, _body: bytes, _head: Head, _max_rows: int) -> None:
+    return None
+
+
+_NATIVE = Protocol("native", "/v1/models/{model}/predict", _native, _native_quick)
+_SCORE = Protocol("mlflow", "/endpoints/{model}/invocations", _score, _never)
+_INFER = Protocol("open-inference", "/v2/models/{model}/infer", _infer, _infer_quick, takes_any_type=True)
+DEFAULT = {"/predict": _NATIVE, "/invocations": _SCORE}
+_NAMED = re.compile(
+    r"/v1/models/(?P<native>[\w.-]+)/predict|/v2/models/(?P<infer>[\w.-]+)/infer|/endpoints/(?P<score>[\w.-]+)/invocations",
+    re.ASCII,
+)
+_BY_NAME = {"native": _NATIVE, "infer": _INFER, "score": _SCORE}
