@@ -24,6 +24,7 @@ from werkzeug.datastructures import Authorization
 from backend.audit import journal
 from backend.errors import NotAllowed, TooManyRequests, Unauthenticated
 from backend.registry.mlflow_acts import Keep, refusal, watch_aliases
+from backend.registry.mlflow_refusals import NativeRefusals, native_routes
 from backend.registry.mlflow_server import tracking_database
 from backend.registry.mlflow_sign_in import ADMINISTRATORS, Authenticate, SignIn, Visitor, web_session
 from backend.registry.mlflow_token import read_service_token
@@ -57,6 +58,7 @@ def create_app(settings: Settings, authenticate: Authenticate, keep: Keep) -> St
         _ensure_scientists()
     watch_aliases(_get_model_registry_store(), _visitor, keep)
     mlflow_pages.after_request(partial(_tell_refusal, keep))
+    app.add_middleware(NativeRefusals, routes=native_routes(app.routes), identify=_doors[0].identify, keep=keep)
     return app
 
 

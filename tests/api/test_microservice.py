@@ -108,6 +108,7 @@ def test_the_page_does_what_it_says(server: str, settings: Settings, tmp_path: P
         ["bash", "-c", script], cwd=work, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert run.returncode == 0, f"{run.stderr}{run.stdout}{(tmp_path / 'server.log').read_text()[-2000:]}"
+    print(f"from nothing to a renewed certificate: {time.monotonic() - began:.1f} s")
     assert time.monotonic() - began < 120
     verify_printed(steps, run.stdout)
     first, second = (x509.load_pem_x509_certificate((work / name).read_bytes()) for name in ("first.pem", "client.pem"))
@@ -116,6 +117,16 @@ def test_the_page_does_what_it_says(server: str, settings: Settings, tmp_path: P
     assert (work / "client.pem").stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in work.iterdir()) == ["ca.pem", "client.pem", "first.pem", "token"]
     _verify_both_work(server, settings, work)
+    _verify_a_failure_costs_nothing(steps[1][0].replace("https://localhost:8443", server), work)
+
+
+def _verify_a_failure_costs_nothing(enrolment: str, work: Path) -> None:
+    """A token that was used before: nobody's shell stops at it, and the identity that is there stays."""
+    before = (work / "client.pem").read_bytes()
+    run = subprocess.run(["bash", "-c", enrolment], cwd=work, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, "401" in run.stderr) == (22, True), run.stderr
+    assert (work / "client.pem").read_bytes() == before
+    assert '"status": 401' in (work / "answer").read_text()
 
 
 def test_the_python_client_does_the_same(server: str, settings: Settings, tmp_path: Path) -> None:

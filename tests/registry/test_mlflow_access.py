@@ -210,6 +210,22 @@ def test_what_people_may_not_do_is_told(mlflow: Mlflow, http: httpx.Client, owne
     assert (act.event, act.actor, act.outcome) == (Event.REQUEST_REFUSED, role, "refused")
 
 
+@pytest.mark.parametrize("prefix", ["/api", "/ajax-api"])
+def test_what_people_may_not_do_beside_mlflows_flask_app_is_told(
+    mlflow: Mlflow, http: httpx.Client, prefix: str
+) -> None:
+    """Files of runs go another way in MLflow. Of the address, MLflow's words are told: names that a caller chooses would flood the journal."""
+    target = f"PUT {prefix}/2.0/mlflow-artifacts/artifacts/..."
+    before = len(acts_of(mlflow.settings, target))
+    for role, status in (("expert", 403), ("manager", 403), ("nobody", 401)):
+        path = f"{prefix}/2.0/mlflow-artifacts/artifacts/0/file-of-{role}"
+        assert http.put(path, headers=as_(role), content=b"x").status_code == status
+    acts = acts_of(mlflow.settings, target)[before:]
+    assert [(act.event, act.actor, act.outcome) for act in acts] == [
+        (Event.REQUEST_REFUSED, role, "refused") for role in ("expert", "manager")
+    ]
+
+
 def test_a_version_has_no_source_outside_the_artifact_store(http: httpx.Client, owned: str) -> None:
     """58 of the attack list."""
     run = make_run(http, as_("admin"))
