@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, event
 from backend.database import now
 
 _MOST = 10_000
+# With fewer it is not worth while to look for those whose time is over.
+_FEW = 256
 # What only reads takes nothing from anybody.
 _READING = frozenset({"SELECT", "PRAGMA"})
 _WRITING = re.compile(
@@ -55,6 +57,7 @@ class Recall(Generic[Proved]):
         self._lock = threading.Lock()
         self._known: dict[str, _Known[Proved]] = {}
         self._generation = 0
+        self._most = _FEW
 
     def recall(self, credential: str, verify: Callable[[], Proved]) -> Proved:
         """What the credential proves, by memory or by `verify`, which raises where it is not good."""
@@ -104,9 +107,16 @@ class Recall(Generic[Proved]):
         with self._lock:
             if generation != self._generation:
                 return
-            if len(self._known) >= _MOST:
-                self._known.clear()
+            if len(self._known) >= self._most:
+                self._make_room()
             self._known[credential] = known
+
+    def _make_room(self) -> None:
+        """Forget what has ended; the next look comes when there are twice as many as are left, so that looking costs little."""
+        moment = self._clock()
+        left = {credential: known for credential, known in self._known.items() if moment < known.ends}
+        self._known = left if len(left) < _MOST else {}  # replaced at once: readers take no lock
+        self._most = min(_MOST, max(_FEW, 2 * len(self._known)))
 
 
 def forget_on_change(engine: Engine, recall: Recall[Any], tables: Collection[str]) -> None:

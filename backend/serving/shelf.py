@@ -126,6 +126,7 @@ class Shelf:
         named = [(m, alias, number) for m, aliases in self._aliases.items() for alias, number in aliases.items()]
         known = {(model, alias) for model, alias, _ in named}
         self._held.keep(lambda name: isinstance(name[1], int) or name in known)
+        self._told = {name: about for name, about in self._told.items() if name in known}
         for model, alias, number in named:
             self._follow(model, alias, number)
         self.is_ready = True

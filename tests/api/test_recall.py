@@ -177,8 +177,20 @@ def test_whoever_never_finds_out_anew_is_remembered_no_longer_for_it(recall: Rec
         recall.remembered("a")
 
 
-def test_memory_is_bounded(recall: Recall[Proved], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_ended_makes_room(recall: Recall[Proved], clock: Clock) -> None:
+    kept = []
+    for number in range(20_000):
+        recall.recall(f"{number}", Verifier())
+        clock.seconds += 0.01  # so that a hundred are remembered at a time
+        kept.append(len(recall._known))
+    assert max(kept) <= 300
+    assert recall.remembered("19999")
+
+
+def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 3)
+    monkeypatch.setattr(module, "_FEW", 2)
+    recall: Recall[Proved] = Recall(1.0, clock)
     for place in range(10):
         recall.recall(str(place), Verifier())
         assert len(recall._known) <= 3

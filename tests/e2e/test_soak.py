@@ -36,6 +36,8 @@ SWAP_EVERY, REVOKE_EVERY, LOOK_EVERY, BAD_EVERY = 2.0, 1.0, 0.5, 0.1
 HOLDS_WITHIN = 1.0  # seconds until a revocation or a swap holds
 # How much of its memory a process may gain over the second half, in a straight line through what was seen.
 MOST_GROWTH = 0.05
+# In how many parts the memory's course is told.
+PARTS = 24
 
 pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("soak"), pytest.mark.timeout(SECONDS + 300)]
 
@@ -167,14 +169,18 @@ class Soak:
     def report(self) -> dict[str, Any]:
         """The figures of the run."""
         size = [megabytes for _, megabytes in self.memory]
+        requests = sum(self.ledger.statuses.values())
+        course = least(self.memory, PARTS)
         return {
-            "requests": sum(self.ledger.statuses.values()),
+            "requests": requests,
             "statuses": dict(sorted(self.ledger.statuses.items())),
             "swaps": len(self.swaps),
             "swap_seconds": {"most": max(self.swaps, default=0.0)},
             "revocations": len(self.revocations),
             "revocation_seconds": {"most": max(self.revocations, default=0.0)},
             "memory_mb": {"start": size[0], "middle": size[len(size) // 2], "end": size[-1], "most": max(size)},
+            "memory_mb_by_second": {f"{seconds:.0f}": round(megabytes, 1) for seconds, megabytes in course},
+            "memory_mb_per_100000_requests": round((course[-1][1] - course[0][1]) / requests * 100_000, 2),
             "growth_of_second_half": growth(self.memory),
             "p50_ms": 1000 * self.ledger.percentile(0.5),
             "p99_ms": 1000 * self.ledger.percentile(0.99),
@@ -187,12 +193,18 @@ def growth(memory: list[tuple[float, float]]) -> float:
 
     The least, because a request of many megabytes may be under way at any look.
     """
-    half = np.array(memory[len(memory) // 2 :])
-    few = max(1, len(half) // 12)
-    least = np.array([part[part[:, 1].argmin()] for part in np.array_split(half, len(half) // few)])
-    slope, start = np.polyfit(least[:, 0], least[:, 1], 1)
-    first, last = half[0, 0], half[-1, 0]
+    half = memory[len(memory) // 2 :]
+    seconds, megabytes = np.array(least(half, PARTS // 2)).T
+    slope, start = np.polyfit(seconds, megabytes, 1)
+    first, last = half[0][0], half[-1][0]
     return float(slope * (last - first) / (start + slope * first))
+
+
+def least(memory: list[tuple[float, float]], parts: int) -> list[tuple[float, float]]:
+    """The least of each part of the looks, and when it was."""
+    looks = np.array(memory)
+    found = [part[part[:, 1].argmin()] for part in np.array_split(looks, min(parts, len(looks)))]
+    return [(float(seconds), float(megabytes)) for seconds, megabytes in found]
 
 
 def test_a_busy_platform_answers_everybody(busy: Platform, tmp_path: Path) -> None:
