@@ -10,6 +10,7 @@ from frontend.views import (
     audit,
     certificates,
     datasets,
+    experiments,
     home,
     jobs,
     models,
@@ -58,6 +59,14 @@ PAGES: tuple[Page, ...] = (
         "Training in the background. You may leave this page and come back.",
         "jobs:read",
         jobs.show,
+    ),
+    Page(
+        "Experiments",
+        "experiments",
+        ":material/science:",
+        "Runs side by side: what was chosen, how good it was, and what made the difference.",
+        "jobs:read",
+        experiments.show,
     ),
     Page(
         "Models",

@@ -5,7 +5,7 @@ credential from the environment, which training processes inherit.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from http import HTTPStatus
 from ssl import SSLContext
@@ -79,13 +79,22 @@ class MlflowHttp:
     def _answer(self, method: str, path: str, **more: Any) -> Iterator[httpx.Response]:
         headers = {"Authorization": f"Bearer {self._token()}", **more.pop("headers", {})}
         try:
-            with self._http.stream(method, path, headers=headers, **more) as response:
+            with closing(self._send(self._http.build_request(method, path, headers=headers, **more))) as response:
                 if not response.is_success:
                     response.read()
                     raise _judged(response)
                 yield response
         except httpx.TransportError as error:
             raise NotReady(_SILENT, cause=repr(error)) from error
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._http.send(request, stream=True)
+        except httpx.RemoteProtocolError:
+            # MLflow closes a connection that has rested at the very moment at which it is used again; to read twice changes nothing.
+            if request.method != "GET":
+                raise
+            return self._http.send(request, stream=True)
 
 
 @cache

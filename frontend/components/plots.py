@@ -12,15 +12,17 @@ from signet_client.types import Plot
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 HEIGHT = 300
+LEGEND_COLUMNS = 2
 # From corner to corner: where a model that guesses, or one that is always right, would lie.
 DIAGONALS = {"roc", "calibration", "predicted_vs_actual"}
+ZEROS = {"residuals"}
 MEANINGS = {
     "roc": "The further the curve bends to the upper left, the better; the dashed line is guessing.",
     "pr": "How many of its alarms are right (precision) when it finds that share of the cases (recall).",
     "calibration": "On the dashed line, a probability of 0.7 is right seven times in ten.",
     "confusion_matrix": "Rows are the truth, columns the prediction; the diagonal is right.",
     "predicted_vs_actual": "On the dashed line the prediction is exact.",
-    "residuals": "What the prediction missed; there should be no pattern.",
+    "residuals": "What the prediction missed; there should be no pattern around the dashed line.",
     "feature_importance": "The share that each column has in the model's decisions.",
     "fitting": "Learning stops where this no longer gets better.",
 }
@@ -58,13 +60,14 @@ def _axes(plot: Plot) -> tuple[alt.X, alt.Y]:
 
 def _color(plot: Plot) -> alt.Color:
     many = len(plot["series"]) > 1
-    return alt.Color("series:N", title=None, legend=alt.Legend(orient="bottom") if many else None)
+    legend = alt.Legend(orient="bottom", columns=LEGEND_COLUMNS, labelLimit=150) if many else None
+    return alt.Color("series:N", title=None, sort=None, legend=legend)
 
 
 def _lines(plot: Plot) -> Chart:
     x, y = _axes(plot)
     lines = alt.Chart(_frame(plot)).mark_line(strokeWidth=2).encode(x, y, _color(plot), order="x:Q")
-    return _with_diagonal(plot, lines)
+    return _with_guide(plot, lines)
 
 
 def _points(plot: Plot) -> Chart:
@@ -72,19 +75,24 @@ def _points(plot: Plot) -> Chart:
     points = (
         alt.Chart(_frame(plot)).mark_circle(size=28, opacity=0.55).encode(x, y, _color(plot), tooltip=["x:Q", "y:Q"])
     )
-    return _with_diagonal(plot, points)
+    return _with_guide(plot, points)
 
 
-def _with_diagonal(plot: Plot, chart: alt.Chart) -> Chart:
-    layers = [chart]
-    frame = _frame(plot)
-    if plot["name"] in DIAGONALS and len(frame):
-        ends = [min(frame[["x", "y"]].min()), max(frame[["x", "y"]].max())]
-        line = pd.DataFrame({"x": ends, "y": ends})
-        layers.insert(
-            0, alt.Chart(line).mark_line(strokeDash=[4, 4], color="gray", opacity=0.7).encode(x="x:Q", y="y:Q")
-        )
-    return alt.layer(*layers).properties(height=HEIGHT)
+def _with_guide(plot: Plot, chart: alt.Chart) -> Chart:
+    # The legend takes its rows from the chart.
+    rows = (len(plot["series"]) - 1) // LEGEND_COLUMNS
+    return alt.layer(*guide(plot["name"], _frame(plot)), chart).properties(height=HEIGHT + 20 * rows)
+
+
+def guide(name: str, frame: pd.DataFrame) -> list[alt.Chart]:
+    """The dashed line to hold what is drawn against, where the plot has one: from corner to corner, or along zero."""
+    if name not in DIAGONALS | ZEROS or not len(frame):
+        return []
+    ends = [min(frame[["x", "y"]].min()), max(frame[["x", "y"]].max())]
+    if name in ZEROS:
+        ends = [frame["x"].min(), frame["x"].max()]
+    line = alt.Chart(pd.DataFrame({"x": ends, "y": [0.0, 0.0] if name in ZEROS else ends}))
+    return [line.mark_line(strokeDash=[4, 4], color="gray", opacity=0.7).encode(x="x:Q", y="y:Q")]
 
 
 def _bars(plot: Plot) -> Chart:

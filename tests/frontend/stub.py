@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from tests.frontend.stub_people import PASSWORD, PEOPLE_ROUTES, People
+from tests.frontend.stub_runs import RUN_ROUTES, Logged
 from tests.frontend.stub_traffic import TRAFFIC_ROUTES, Counted
 
 EVERYTHING = [
@@ -172,6 +173,7 @@ class StubPlatform:
     )
     people: People = field(default_factory=People)
     traffic: Counted = field(default_factory=Counted)
+    logged: Logged = field(default_factory=Logged)
     calls: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     refusals: dict[tuple[str, str], httpx.Response] = field(default_factory=dict)
@@ -352,6 +354,7 @@ EXPLANATION = {
 }
 ROUTES: dict[str, Callable[..., httpx.Response]] = {
     **TRAFFIC_ROUTES,
+    **RUN_ROUTES,
     "POST /login": StubPlatform.login,
     "POST /logout": StubPlatform.logout,
     "POST /v1/web-sessions": StubPlatform.begin_web,

@@ -1,8 +1,10 @@
 """The run of a finished training in a real MLflow."""
 
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,3 +157,34 @@ def test_an_operators_fault_is_absence_because_it_passes(mlflow: Mlflow, token: 
 def test_nobody_there_is_absence() -> None:
     with closing(MlflowHttp("http://127.0.0.1:9", lambda: "token")) as http, pytest.raises(NotReady):
         http.get("runs/get", run_id="nothing")
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.fixture
+def tired() -> Iterator[str]:
+    """The address of a server that closes each connection at its second request, without a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection:
+                        connection.recv(65536)
+                        connection.sendall(ANSWER)
+                        connection.recv(65536)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def test_a_connection_that_ends_as_it_is_used_again_costs_a_reader_nothing(tired: str) -> None:
+    with closing(MlflowHttp(tired, lambda: "token")) as http:
+        assert [http.get("experiments/search") for _ in range(3)] == [{}, {}, {}]
+        with pytest.raises(NotReady):
+            http.post("runs/create", {})
