@@ -34,7 +34,13 @@ def basic(role: str, password: str = PASSWORD) -> str:
 def authenticate(header: str) -> Somebody:
     """One of the four; Unauthenticated for everybody else."""
     scheme, _, credential = header.partition(" ")
-    name = _bearer(credential) if scheme == "Bearer" else _basic(credential)
+    match scheme:
+        case "Bearer":
+            name = _bearer(credential)
+        case "Session":
+            name = _session(credential)
+        case _:
+            name = _basic(credential)
     if name not in ROLES:
         raise InvalidCredentials("Wrong username or password.")
     return Somebody(name, name)
@@ -42,6 +48,10 @@ def authenticate(header: str) -> Somebody:
 
 def _bearer(credential: str) -> str | None:
     return credential.removeprefix("token-of-") if credential.startswith("token-of-") else None
+
+
+def _session(credential: str) -> str | None:
+    return _bearer(credential.partition(" ")[0])
 
 
 def _basic(credential: str) -> str | None:

@@ -47,10 +47,10 @@ def free_port() -> int:
         return port
 
 
-def start_mlflow(home: Path, port: int | None = None, application: str = APPLICATION) -> Mlflow:
-    """A server over a home of its own, answering; its log is `<home>/mlflow.log`."""
+def start_mlflow(home: Path, port: int | None = None, application: str = APPLICATION, **more: str) -> Mlflow:
+    """A server over a home of its own, answering; its log is `<home>/mlflow.log`, `more` are other settings."""
     home.mkdir(exist_ok=True)
-    settings = Settings(home=home, mlflow_port=port or free_port())
+    settings = Settings(home=home, mlflow_port=port or free_port(), **more)
     server.prepare(settings)
     with (home / "mlflow.log").open("ab") as log:
         process = subprocess.Popen(

@@ -3,6 +3,7 @@
 import secrets
 import sqlite3
 import threading
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 
@@ -58,7 +59,7 @@ def create_app(settings: Settings, authenticate: Authenticate, keep: Keep) -> St
         _ensure_scientists()
     watch_aliases(_get_model_registry_store(), _visitor, keep)
     mlflow_pages.after_request(partial(_tell_refusal, keep))
-    app.add_middleware(NativeRefusals, routes=native_routes(app.routes), identify=_doors[0].identify, keep=keep)
+    app.add_middleware(NativeRefusals, routes=native_routes(app.routes), identify=_identify, keep=keep)
     return app
 
 
@@ -66,7 +67,7 @@ def authorize() -> Authorization | Response:
     """Called by MLflow within each request: the visitor, or the refusal to send."""
     journal.enter(address=request.remote_addr or "", request_id="")
     try:
-        g.signet_visitor = visitor = _doors[0].identify(_credential())
+        g.signet_visitor = visitor = _identify(request.method, dict(request.headers), request.cookies)
         visitor.verify_may(request.method, request.path)
     except Unauthenticated as error:
         return Response(f"{error.detail}\n", 401, _challenge(), mimetype="text/plain")
@@ -77,12 +78,12 @@ def authorize() -> Authorization | Response:
     return Authorization("basic", {"username": visitor.username, "password": ""})
 
 
-def _credential() -> str:
-    """What the request shows; without a proxy in front of us, nothing comes by a cookie."""
-    shown = request.headers.get("Authorization", "")
-    if shown or not _behind_proxy[0]:
-        return shown
-    return web_session(request.method, dict(request.headers), request.cookies)
+def _identify(method: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Visitor:
+    """Who makes such a request; without a proxy in front of us, nobody is known by a cookie."""
+    shown = headers.get("Authorization", "")
+    if not shown and _behind_proxy[0]:
+        shown = web_session(method, headers, cookies)
+    return _doors[0].identify(shown)
 
 
 def _challenge() -> dict[str, str]:

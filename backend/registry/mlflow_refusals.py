@@ -1,10 +1,10 @@
 """What MLflow refuses on addresses that it answers itself, beside its Flask app: an answer comes in, the act for the journal goes out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +12,9 @@ from backend.audit import journal
 from backend.errors import SignetError
 from backend.registry.mlflow_acts import Keep, refusal
 from backend.registry.mlflow_sign_in import Visitor
+
+# By method, headers and cookies of a request.
+Identify = Callable[[str, Mapping[str, str], Mapping[str, str]], Visitor]
 
 _WORDS = 4  # such as /api/2.0/mlflow-artifacts/artifacts
 
@@ -24,9 +27,7 @@ def native_routes(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
 class NativeRefusals:
     """Passes requests on, and tells whom MLflow did not allow what."""
 
-    def __init__(
-        self, app: ASGIApp, routes: Sequence[BaseRoute], identify: Callable[[str], Visitor], keep: Keep
-    ) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], identify: Identify, keep: Keep) -> None:
         self._app, self._routes, self._identify, self._keep = app, routes, identify, keep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +43,8 @@ class NativeRefusals:
             return
         journal.enter(address=(scope.get("client") or ("",))[0], request_id="")
         try:
-            visitor = self._identify(Headers(scope=scope).get("Authorization", ""))
+            request = HTTPConnection(scope)
+            visitor = self._identify(scope["method"], request.headers, request.cookies)
             if not visitor.is_platform:
                 self._keep(refusal(visitor, scope["method"], _place(scope["path"])))
         except SignetError:

@@ -1,11 +1,14 @@
 """The whole mission in containers: brought up from nothing, used by each kind of person and by a service, taken down and up again."""
 
 import json
+import os
 import re
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -116,6 +119,36 @@ def session_of(containers: Containers, username: str) -> str:
         return answer.headers["Set-Cookie"].partition(";")[0]
 
 
+LOG = """
+import pathlib, mlflow
+mlflow.set_experiment("by hand")
+with mlflow.start_run() as run:
+    mlflow.log_metric("accuracy", 0.9)
+    pathlib.Path("note.txt").write_text("kept")
+    mlflow.log_artifact("note.txt")
+assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/note.txt") == "kept"
+print("run", run.info.run_id)
+"""
+
+
+def log_by_client(containers: Containers, token: str) -> str:
+    """The run that a scientist's own program logs with MLflow's library."""
+    names = {"MLFLOW_TRACKING_URI": containers.url("mlflow"), "MLFLOW_TRACKING_TOKEN": token, "NO_PROXY": "*"}
+    trust = {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(containers.ca), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", LOG],
+            cwd=folder,
+            env=os.environ | names | trust,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return re.search(r"^run (\w+)", done.stdout, re.MULTILINE)[1]  # type: ignore[index]
+
+
 def test_each_part_is_well_and_may_do_nothing_more(containers: Containers) -> None:
     found = containers.inspected()
     assert {name: each["State"].get("Health", {}).get("Status") for name, each in found.items() if name != "init"} == (
@@ -190,6 +223,17 @@ def test_people_and_services_do_what_they_are_there_for(
         assert nobody.post(f"/v1/models/{bikes}/predict", json={"features": DAY}, headers=forged).status_code == 401
 
 
+def test_a_file_that_is_larger_than_what_is_kept_in_memory_arrives(
+    containers: Containers, people: dict[str, str], tmp_path: Path
+) -> None:
+    large = tmp_path / "zeros.csv"
+    with large.open("wb") as file:
+        file.truncate(400 * 1024 * 1024)
+    with containers.person("expert", PASSWORD) as expert, large.open("rb") as file:
+        refused = expert.post("/v1/datasets", files={"file": file}, data={"name": "zeros"}, timeout=300)
+    assert (refused.status_code, refused.json()["code"]) == (422, "dataset-unreadable"), refused.text
+
+
 def test_a_revocation_holds_within_a_second_on_an_open_connection(
     containers: Containers, bikes: str, service: Path
 ) -> None:
@@ -229,6 +273,8 @@ def test_a_scientist_opens_mlflow_by_being_signed_in(
         alias = {"name": bikes, "alias": "challenger", "version": "1"}
         written = mlflow.post("/api/2.0/mlflow/registered-models/alias", json=alias, headers={"Authorization": token})
         assert written.status_code == 200, written.text
+        logged = log_by_client(containers, token.removeprefix("Bearer "))
+        assert mlflow.get(f"/api/2.0/mlflow/runs/get?run_id={logged}", headers={"Authorization": token}).is_success
         expert = {"Cookie": session_of(containers, "expert")} | ask
         alias_path = "/ajax-api/2.0/mlflow/registered-models/alias"
         assert mlflow.get(models, headers=expert).status_code == 200
@@ -254,6 +300,19 @@ def test_the_web_app_answers_and_its_page_opens_a_stream(containers: Containers)
     ):
         stream.sendall(upgrade.encode())
         assert stream.recv(4096).startswith(b"HTTP/1.1 101 ")
+
+
+def test_parts_that_are_killed_or_made_anew_are_found_again(
+    containers: Containers, people: dict[str, str], bikes: str
+) -> None:
+    containers.compose("kill", "--signal", "KILL", "api", "ui", "mlflow")
+    containers.compose("up", "--detach", "--wait", "--force-recreate", "--no-deps", "api", "ui", "mlflow")
+    with containers.client() as api, containers.client("ui") as ui, containers.client("mlflow") as mlflow:
+        eventually(lambda: api.get("/health/ready").status_code == 200, seconds=60)
+        eventually(lambda: ui.get("/_stcore/health").status_code == 200, seconds=60)
+        eventually(lambda: mlflow.get("/health").status_code == 200, seconds=60)
+    with containers.person("expert", PASSWORD) as expert:
+        eventually(lambda: predicts(expert, bikes) == 200, seconds=60)
 
 
 def test_what_was_made_outlives_the_containers(containers: Containers, people: dict[str, str], bikes: str) -> None:
