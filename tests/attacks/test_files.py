@@ -41,6 +41,7 @@ from backend.settings import REPOSITORY, Settings
 from tests.api.conftest import LET_IN, Registered, Subscribed
 from tests.certifying import signing_request
 from tests.conftest import PASSWORD, Person
+from tests.datasets.hostile_parquet import CRAFTED
 from tests.trained import EXAMPLE
 
 Admit = Callable[..., Subscribed]
@@ -101,6 +102,19 @@ def test_a_bomb(expert: Person) -> None:
     for packed in (gzip.compress, bz2.compress, lzma.compress, zlib.compress):
         status, answer = upload(expert, packed(b"a,b\n" + b"1,2\n" * 50_000), "sales.csv")
         assert (status, "unpack it first" in str(answer["detail"])) == (422, True), answer
+
+
+def test_a_table_that_ends_who_reads_it(expert: Person, registered: Registered) -> None:
+    """56. A file that overflows the stack of a library: its sender is told, the process that answers goes on."""
+    crafted = CRAFTED["groups in groups without end"]()
+    status, answer = upload(expert, crafted, "sales.parquet")
+    assert (status, "could not be read as Parquet: it is damaged" in str(answer["detail"])) == (422, True), answer
+    registered("bugs", "multiclass")
+    path, media_type = "/endpoints/bugs/invocations", "application/vnd.apache.parquet"
+    refused = expert.post(path, data=crafted, content_type=media_type)
+    assert (refused.status_code, refused.get_json()["error_code"]) == (400, "BAD_REQUEST")
+    assert "The Parquet body could not be read: it is damaged" in refused.get_json()["message"]
+    assert expert.post("/v1/models/bugs/predict", json={"features": EXAMPLE}).status_code == 200
 
 
 class Runs:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.datasets.hostile_parquet import CRAFTED
 from tests.e2e.load import CSV, HEADER, INFER, JSON, NATIVE, PARQUET, SCORE, Headers
 from tests.e2e.running import Platform
 from tests.e2e.services import Service
@@ -81,6 +82,10 @@ BOMBS: dict[str, tuple[str, Headers, Body]] = {
     "a quote that never ends": (SCORE, {"Content-Type": CSV}, lambda: b'a\n"' + b"x" * FULL),
     "lines of CSV": (SCORE, {"Content-Type": CSV}, lambda: b"a\n" + b"1\n" * (FULL // 2)),
     "a dictionary of Parquet": (SCORE, {"Content-Type": PARQUET}, _parquet_of_long_texts),
+    **{
+        f"{name}, in Parquet": (SCORE, {"Content-Type": PARQUET}, CRAFTED[name])
+        for name in ("groups in groups without end", "100,000 columns", "a million groups of rows", "a footer of 4 GB")
+    },
     "rows of Parquet": (SCORE, {"Content-Type": PARQUET}, _parquet_of_many_rows),
     "gzip": (NATIVE, {"Content-Type": JSON, "Content-Encoding": "gzip"}, lambda: _gzip(bytes(500 * MB))),
     "gzip of nests": (NATIVE, {"Content-Type": JSON, "Content-Encoding": "gzip"}, lambda: _gzip(b"[" * FULL)),
