@@ -1,6 +1,6 @@
 """The declarative base of every table, and the one database object."""
 
-import uuid
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -52,7 +54,9 @@ db = SQLAlchemy(model_class=Table)
 
 def new_id() -> str:
     """A random identifier (RFC 9562 version 4): says nothing and cannot be guessed."""
-    return str(uuid.uuid4())
+    text = os.urandom(16).hex()
+    # The version and the variant in their places; the standard library's way, by way of one large number, takes three times as long.
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 def now() -> datetime:

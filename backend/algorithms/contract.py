@@ -45,6 +45,10 @@ class Form(ABC):
     def answers(self, X: Matrix) -> Matrix:
         """Probabilities (rows, n_classes) or numbers (rows,) in float64; a row's are the same bits alone and among others."""
 
+    def row_answers(self, row: Sequence[float]) -> Sequence[float] | None:
+        """The answers of one row, the same bits as `answers` gives; None where that is to be asked."""
+        return None
+
     def is_brief(self, rows: int) -> bool:
         """Whether so many rows surely take well under a millisecond; as in `Algorithm`."""
         return False

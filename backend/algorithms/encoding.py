@@ -10,7 +10,7 @@ import pyarrow as pa
 from backend.algorithms.arrow import encode_column
 from backend.algorithms.contract import Matrix
 from backend.algorithms.number_table import NumberTable, find_numbers
-from backend.algorithms.signature import Column, expand
+from backend.algorithms.signature import LARGEST_INTEGER, Column, expand
 from backend.algorithms.values import Unfit, value_encoder
 from backend.errors import FieldProblem, InvalidFields
 
@@ -18,6 +18,7 @@ Row = Sequence[Any] | Mapping[str, Any]
 
 LISTED = 20
 FEW = 16  # rows; below, what numpy takes to begin is more than Python takes for all
+_NUMBERS = frozenset({int, float})
 _NO_ROW = "holds a row that is neither a list nor an object"
 
 
@@ -30,6 +31,7 @@ class RowEncoder:
         self._encoders = [value_encoder(column) for column in columns]
         self._width = len(expand(columns))
         self._table = NumberTable(columns)
+        self._takes_any_number = all(column.kind == "number" for column in columns)
 
     def encode(self, rows: Sequence[Row]) -> Matrix:
         """The matrix of these rows, each a list in order or an object by name.
@@ -47,6 +49,22 @@ class RowEncoder:
             self._verify(rows)
             raise
         return np.array(flat, dtype=np.float64).reshape(len(rows), self._width)
+
+    def find_numbers(self, row: Row) -> Sequence[float] | None:
+        """The cells of a row of nothing but finite numbers, where every column takes any; None leaves it to `encode`."""
+        if not self._takes_any_number:
+            return None
+        if type(row) is dict and row.keys() == self._known:
+            row = [row[name] for name in self._names]
+        if type(row) is not list or len(row) != self._width:
+            return None
+        kinds = set(map(type, row))
+        if not kinds <= _NUMBERS:
+            return None
+        if int in kinds and not (max(row) <= LARGEST_INTEGER and min(row) >= -LARGEST_INTEGER):
+            return None
+        total = sum(row)  # neither infinity nor NaN gets lost in it
+        return row if total - total == 0.0 else None
 
     def _at_once(self, rows: Sequence[Row]) -> Matrix | None:
         """The matrix where all are numbers that fit; None leaves it to the slower way, which knows reasons."""

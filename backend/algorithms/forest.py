@@ -1,6 +1,8 @@
 """A boosted forest as flat arrays of numbers, predicted by compiled code: rows come in, numbers or shares go out."""
 
-from collections.abc import Iterable, Sequence
+import ctypes
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +63,14 @@ class Forest(Form):
         predict(header.address, X.ctypes.data, len(X), out.ctypes.data, address)
         return out if self.shares else out[:, 0]
 
+    def row_answers(self, row: Sequence[float]) -> Sequence[float] | None:
+        """Without an array: to make one, and to ask for its address, takes longer than the trees."""
+        if self._steps > _BRIEF_STEPS:
+            return None
+        kernel, header, out = self._kernel, self._header, self._row_of_answers()
+        kernel.packed(header.address, self._pack(*row), 1, out, None)
+        return out[:]
+
     def is_brief(self, rows: int) -> bool:
         if rows >= _MANY and self._header.is_whole:
             return rows * len(self.trees) <= _BRIEF_AT_ONCE
@@ -82,6 +92,14 @@ class Forest(Form):
     def _steps(self) -> int:
         """Down all trees, of one row."""
         return int(self.trees["depth"].sum())
+
+    @cached_property
+    def _pack(self) -> Callable[..., bytes]:
+        return struct.Struct(f"{self.width}d").pack
+
+    @cached_property
+    def _row_of_answers(self) -> type["ctypes.Array[ctypes.c_double]"]:
+        return ctypes.c_double * len(self.base)
 
     @cached_property
     def _kernel(self) -> Kernel:

@@ -15,21 +15,25 @@ from backend.algorithms.forest_blocks import kernel_text
 
 # (forest, rows, number of rows, out, room for turned rows or None): addresses and a count.
 Predict = Callable[[int, int, int, int, int | None], None]
+PredictPacked = Callable[[int, bytes, int, "ctypes.Array[ctypes.c_double]", None], None]
 
 _SOURCE = Path(__file__).with_name("forest.ll")
 _ARGUMENTS = (ctypes.c_size_t, ctypes.c_size_t, ctypes.c_ssize_t, ctypes.c_size_t, ctypes.c_void_p)
+_PACKED = (ctypes.c_size_t, ctypes.c_char_p, ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_void_p)
 _compiling = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One function under two ways to call it: `briefly` keeps Python's lock, `at_length` lets other threads run meanwhile.
+    """One function under three ways to call it: `briefly` keeps Python's lock, `at_length` lets other threads run meanwhile, `packed` takes
+    rows as bytes, and keeps the lock.
 
     To give the lock back and ask for it again costs more than one row does, most of all while many threads wait for it.
     """
 
     briefly: Predict
     at_length: Predict
+    packed: PredictPacked
     engine: Any  # owns the machine code
 
 
@@ -59,4 +63,5 @@ def _compile() -> Kernel:
     address = engine.get_function_address("predict")
     briefly = ctypes.PYFUNCTYPE(None, *_ARGUMENTS)(address)
     at_length = ctypes.CFUNCTYPE(None, *_ARGUMENTS)(address)
-    return Kernel(briefly, at_length, engine)
+    packed = ctypes.PYFUNCTYPE(None, *_PACKED)(address)
+    return Kernel(briefly, at_length, packed, engine)

@@ -18,5 +18,8 @@ def admit(caller: Principal, model: str | None, *, predicts: bool) -> None:
 
 def limits_of(caller: Principal, *, predicts: bool) -> list[tuple[Period, int]]:
     """Of which periods a request takes from the caller's allowance, and how much that is at most."""
-    limits = [(MINUTE, caller.rate_per_minute), (DAY, caller.daily_quota if predicts else None)]
+    daily = caller.daily_quota if predicts else None
+    if caller.rate_per_minute is None and daily is None:
+        return []
+    limits = [(MINUTE, caller.rate_per_minute), (DAY, daily)]
     return [(period, most) for period, most in limits if most is not None]

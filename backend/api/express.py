@@ -144,7 +144,8 @@ class _Call:
 
     def _told(self, predicted: Predicted, received: int) -> Answer | None:
         # The last step, for what is spent stays spent, and before it nothing has happened.
-        if not self._way.gate.allowances.spend_held(self._caller.id, limits_of(self._caller, predicts=True)):
+        limits = limits_of(self._caller, predicts=True)
+        if limits and not self._way.gate.allowances.spend_held(self._caller.id, limits):
             return None
         identifier = request_id_of(self._asked.head.get("HTTP_X_REQUEST_ID"))
         self._note(identifier, predicted, received)

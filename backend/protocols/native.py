@@ -94,8 +94,8 @@ def parse(body: bytes, *, max_rows: int) -> Question:
         raise Malformed("The request must be a JSON object with 'features'.")
     if _KEY not in asked:
         raise Malformed("Missing 'features' in request")
-    unknown = next((name for name in asked if name != _KEY), None)
-    if unknown is not None:
+    if len(asked) > 1:
+        unknown = next(name for name in asked if name != _KEY)
         raise Malformed(f"Unknown key '{unknown[:80]}' in request; it takes 'features' only.")
     return _question(asked[_KEY], max_rows)
 
@@ -156,7 +156,7 @@ def _question(features: object, max_rows: int) -> Question:
         raise Malformed(f"{_SHAPES}.")
     if not features:
         raise Malformed("'features' is empty: it holds neither a row nor a value.")
-    kinds = {type(item) for item in features}
+    kinds = set(map(type, features))
     if kinds in ({list}, {dict}):
         if len(features) > max_rows:
             raise TooLarge(f"{len(features)} rows are more than the {max_rows} that one request may hold.")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from backend.algorithms.bundle import read_bundle, read_served
 from backend.algorithms.column_encoding import ColumnEncoder, Values
-from backend.algorithms.contract import Algorithm, Matrix
+from backend.algorithms.contract import Algorithm, Form, Matrix
 from backend.algorithms.encoding import Row, RowEncoder, encode_table
 from backend.algorithms.manifest import Manifest
 from backend.algorithms.probe import Answering
@@ -94,7 +94,8 @@ class ServedModel:
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Predictions in the order of the rows, each in the order of the columns or by name; InvalidFields names what is wrong."""
-        return self.as_predictions(self.predict_rows(rows))
+        found = self._predict_quickly(rows[0]) if len(rows) == 1 else None
+        return self.as_predictions(self.predict_rows(rows)) if found is None else found
 
     def as_predictions(self, outputs: Outputs) -> Predictions:
         """The same answer row by row."""
@@ -131,6 +132,17 @@ class ServedModel:
         outputs = self._answer(matrix)
         codes = None if outputs.shares is None else outputs.shares.argmax(axis=1)
         return self.as_predictions(outputs), self._explainer.explain(matrix, codes)
+
+    def _predict_quickly(self, row: Row) -> Predictions | None:
+        """The same for one row of numbers, without a matrix, where the form that answers knows how."""
+        numbers = self._encoder.find_numbers(row) if isinstance(self._answering, Form) else None
+        answers = self._answering.row_answers(numbers) if numbers and isinstance(self._answering, Form) else None
+        if answers is None:
+            return None
+        if not self._classes:
+            return Predictions([_finite(answers[0])])
+        likeliest = self._classes[answers.index(max(answers))]
+        return Predictions([likeliest], [dict(zip(self.class_names, answers, strict=True))])
 
     def _answer(self, matrix: Matrix) -> Outputs:
         shares = self._answering.answers(matrix)

@@ -274,3 +274,35 @@ def test_among_many_rows_one_of_another_form_is_named(change: Callable[[list[flo
     with pytest.raises(InvalidFields) as refusal:
         RowEncoder(NUMBERS).encode(rows)
     assert {problem.row for problem in refusal.value.problems} == {17}
+
+
+CELLS_OF_ALL_KINDS = st.one_of(
+    st.floats(), st.integers(), st.sampled_from([2**53, 2**53 + 1, -(2**53), 10**400, None, True, "1", 1e308, -0.0])
+)
+
+
+@given(st.lists(CELLS_OF_ALL_KINDS, max_size=4), st.booleans())
+def test_a_row_of_numbers_is_what_its_matrix_is(row: list[Any], by_name: bool) -> None:  # noqa: FBT001 - drawn
+    """Read without a matrix, or left to the one way that knows reasons."""
+    encoder = RowEncoder([Column("a", "number"), Column("b", "number", missing=True), Column("c", "number")])
+    given_row = dict(zip("abc", row, strict=False)) if by_name else row
+    found = encoder.find_numbers(given_row)
+    if found is not None:
+        assert np.array(found, dtype=np.float64).tobytes() == encoder.encode([given_row]).tobytes()
+
+
+def test_rows_of_other_kinds_are_left_to_the_matrix() -> None:
+    columns = [Column("a", "number"), Column("b", "number")]
+    assert RowEncoder(columns).find_numbers([1, 2.5]) == [1, 2.5]
+    assert RowEncoder(columns).find_numbers({"b": 1.5, "a": 2}) == [2, 1.5]
+    for row in (
+        [1.0],
+        [1.0, None],
+        [1.0, True],
+        [1.0, "2"],
+        [1.0, float("inf")],
+        {"a": 1.0},
+        {"a": 1.0, "b": 2.0, "c": 3.0},
+    ):
+        assert RowEncoder(columns).find_numbers(row) is None  # type: ignore[arg-type]
+    assert RowEncoder([*columns, Column("c", "integer")]).find_numbers([1.0, 2.0, 3]) is None

@@ -209,6 +209,20 @@ def test_a_forest_with_unusual_trees_stays_with_xgboost() -> None:
     assert json.loads(made._booster.save_config())["learner"]["gradient_booster"]["name"] == "dart"
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_row_that_is_no_array_gets_the_same_bits(task: Task) -> None:
+    one, X = forest(task), make_sample(task, rows=40).X
+    for row in X:
+        given = one.row_answers([None if value is None else float(value) for value in row])
+        assert np.array(given).tobytes() == one.answers(row[None]).ravel().tobytes()
+
+
+def test_a_row_that_takes_long_is_to_be_an_array() -> None:
+    """Python's lock is kept for a row that is none."""
+    long = replace(forest("binary"), trees=np.repeat(forest("binary").trees, 1000))
+    assert long.row_answers([0.0] * WIDTH) is None
+
+
 def test_it_says_for_how_many_rows_it_is_brief() -> None:
     """Rows that go down many trees at once are several times as quick as those that go one by one, and deep trees have more steps."""
     shallow = forest("binary", n_estimators=100, max_depth=6)
