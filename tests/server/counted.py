@@ -2,14 +2,14 @@
 
 import json
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.app import start_app
-from backend.listener.express import Answer, Call, Express, ExpressApp
+from backend.listener.express import Answer, Asked, Call, Express, ExpressApp, Later
 from backend.server.application import serve
 from backend.settings import Settings
 
@@ -20,16 +20,37 @@ class Counting:
     """What answers beside Flask; counted by whether the loop asked it or a thread."""
 
     def __init__(self, express: Express) -> None:
-        self.express = express
+        self._express = express
         self.answered: Counter[str] = Counter()
 
-    def begin(self, head: Mapping[str, Any]) -> Call | None:
-        call = self.express.begin(head)
-        return None if call is None else lambda body: self._count(call(body))
+    def look(self, head: Mapping[str, Any]) -> "_Asked | None":
+        asked = self._express.look(head)
+        return None if asked is None else _Asked(asked, self.answered)
 
-    def _count(self, answer: Answer | None) -> Answer | None:
-        in_loop = threading.current_thread() is threading.main_thread()
-        self.answered["loop" if in_loop else "thread"] += answer is not None
+
+@dataclass(frozen=True)
+class _Asked:
+    asked: Asked
+    answered: Counter[str]
+
+    def begin(self, certificate: bytes | None) -> "_Call | None":
+        call = self.asked.begin(certificate)
+        return None if call is None else _Call(call, self.answered)
+
+
+@dataclass(frozen=True)
+class _Call:
+    call: Call
+    answered: Counter[str]
+
+    def __call__(self, body: bytes) -> Answer | None:
+        answer = self.call(body)
+        self.answered["thread"] += answer is not None
+        return answer
+
+    def at_once(self, body: bytes) -> Answer | Later | None:
+        answer = self.call.at_once(body)
+        self.answered["loop"] += isinstance(answer, Answer)
         return answer
 
 
