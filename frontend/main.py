@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from frontend import session
 from frontend.access import PAGES, Page
-from frontend.components import farewell, once, states
+from frontend.components import farewell, once, states, vocabulary
 from frontend.sessions import SignedIn
 from signet_client import SignetError
 
@@ -47,7 +47,8 @@ def menu(entry: SignedIn | None) -> list[st.Page]:
 def account(entry: SignedIn) -> None:
     """Who is signed in, and the way out."""
     with st.sidebar.container(key="account"):
-        st.markdown(f"**{states.plain(entry.person['username'])}** · {entry.person['role']}")
+        role = vocabulary.ROLES.get(entry.person["role"], entry.person["role"])
+        st.markdown(f"**{states.plain(entry.person['username'])}**  \n{role}")
         if st.button("Sign out", key="sign_out", icon=":material/logout:", width="stretch"):
             session.sign_out()
         farewell.listen()
@@ -82,6 +83,7 @@ def sign_in() -> None:
 # The icon stands in the page itself (frontend/shell.py): given here, it would be a file that only those who are signed in may fetch.
 st.set_page_config(page_title="Signet", layout="wide")
 signed_in = resumed()
+st.html(_HERE / "look.css")
 chosen = st.navigation(menu(signed_in), position="sidebar" if signed_in else "hidden")
 if signed_in is None:
     sign_in()

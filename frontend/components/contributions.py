@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from frontend.components import words
+from frontend.components import charts, words
 from signet_client.types import Explanation, Value
 
 MOST = 12
@@ -21,8 +21,8 @@ def contributions(found: Explanation, row: Mapping[str, Value]) -> None:
     sides = SIDES if "probabilities" in found else NUMBER_SIDES
     frame = bars(found["contributions"], row, sides)
     x = alt.X("contribution:Q", title=_unit(found))
-    y = alt.Y("column:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
-    color = alt.Color("side:N", title=None, scale=alt.Scale(domain=sides), legend=alt.Legend(orient="top"))
+    y = alt.Y("column:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False))
+    color = alt.Color("side:N", title=None, scale=alt.Scale(domain=sides), legend=charts.legend())
     chart = alt.Chart(frame).mark_bar(cornerRadiusEnd=3).encode(x, y, color, tooltip=["column", "contribution", "side"])
     st.markdown("**What each column contributed**")
     st.altair_chart(chart.properties(height=28 * len(frame) + 80), alt=_in_words(frame))
@@ -49,7 +49,9 @@ def _unit(found: Explanation) -> str:
 
 
 def _value(value: Value) -> str:
-    return "missing" if value is None else words.number(value) if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return "missing" if value is None else words.number(value) if isinstance(value, float) else words.moment(str(value))
 
 
 def _in_words(frame: pd.DataFrame) -> str:

@@ -21,6 +21,7 @@ def table(events: Sequence[Event], names: Mapping[str, str]) -> None:
     """One row an event: when in the person's zone, and in UTC beside it, because a table has no text on hover."""
     shown = {
         "No.": st.column_config.NumberColumn(format="%d", width="small"),
+        "To what": st.column_config.TextColumn(width=220),
         "Details": st.column_config.TextColumn(width="large"),
     }
     rows = [_row(event, names) for event in events]

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from frontend.components import charts
 from signet_client.types import Plot
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -60,7 +61,7 @@ def _axes(plot: Plot) -> tuple[alt.X, alt.Y]:
 
 def _color(plot: Plot) -> alt.Color:
     many = len(plot["series"]) > 1
-    legend = alt.Legend(orient="bottom", columns=LEGEND_COLUMNS, labelLimit=150) if many else None
+    legend = charts.legend(columns=LEGEND_COLUMNS, labelLimit=150) if many else None
     return alt.Color("series:N", title=None, sort=None, legend=legend)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from frontend.components import words
+
 Schema = Mapping[str, Any]
 # Streamlit sends numbers through JavaScript, which keeps whole numbers apart only up to here.
 SAFE_INTEGER = 2**53 - 1
@@ -35,7 +37,7 @@ def form_value(name: str, schema: Schema, default: object, *, key: str, empty: s
         return _yes_no(label, default, key, about, empty if may_be_empty(schema) else "Choose")
     if kind in {"integer", "number"}:
         return _number(label, plain, default, key, about, empty)
-    text = st.text_input(label, value="" if default is None else str(default), key=key, help=about)
+    text = st.text_input(label, value="" if default is None else words.moment(str(default)), key=key, help=about)
     return text.strip() or None
 
 

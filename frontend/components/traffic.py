@@ -109,7 +109,7 @@ def _table(rows: Sequence[Mapping[str, object]], alt: str) -> None:
         "Error rate": st.column_config.NumberColumn(format="percent"),
         **{name: st.column_config.NumberColumn(f"{name} (ms)", format="%.3g") for name in ("p50", "p95", "p99")},
     }
-    st.dataframe(list(rows), hide_index=True, column_config=columns, alt=alt)
+    st.dataframe(list(rows), hide_index=True, column_config=columns, placeholder="-", alt=alt)
 
 
 def told(label: str, total: TrafficTotal) -> str:

@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from frontend.components import traffic
+from frontend.components import charts, traffic
 from signet_client.traffic_types import Traffic, TrafficLine, TrafficPoint
 
 # The legend takes a part of it.
@@ -20,6 +20,7 @@ MOST_LINES = 8
 HOUR_SECONDS = 3600
 # The third colour of the theme is a calm blue; what failed takes the fourth, which is red.
 _OUTCOMES = ["answered", "refused", "", "failed"]
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Figure = Callable[[TrafficPoint], float | None]
 Percentile = Literal["p50", "p95", "p99"]
 PERCENTILES: tuple[Percentile, ...] = ("p50", "p95", "p99")
@@ -36,7 +37,7 @@ class Measure:
 
 COUNT = Measure(alt.Axis(format="~s", tickMinStep=1, title=None), ",", 1)
 SHARE = Measure(alt.Axis(format="~%", title=None), ".2~%", 0.01)
-MILLISECONDS = Measure(alt.Axis(format="~g", title="ms"), ",.3~f", 1)
+MILLISECONDS = Measure(alt.Axis(format=",.3~f", title="ms"), ",.3~f", 1)
 
 
 def together(found: Traffic) -> None:
@@ -46,10 +47,10 @@ def together(found: Traffic) -> None:
     _titled("Requests", "Each bar is one step of time.", _outcomes(line, step), told)
     left, right = st.columns(2, gap="large")
     with left:
-        chart = _lines({"errors": (line, _rate)}, SHARE, step)
+        chart = _lines({"errors": (line, _rate)}, SHARE, step, None)
         _titled("Error rate", traffic.outcome(line["total"]), chart, told)
     with right:
-        chart = _lines({name: (line, _milliseconds(name)) for name in PERCENTILES}, MILLISECONDS, step)
+        chart = _lines({name: (line, _milliseconds(name)) for name in PERCENTILES}, MILLISECONDS, step, charts.legend())
         _titled("Latency", traffic.LATENCY, chart, told)
 
 
@@ -58,10 +59,11 @@ def apart(found: Traffic) -> None:
     lines = {traffic.line_label(line): line for line in found["lines"][:MOST_LINES]}
     told = "; ".join(traffic.told(label, line["total"]) for label, line in lines.items())
 
-    def of_each(figure: Figure, measure: Measure) -> alt.Chart:
-        return _lines({label: (line, figure) for label, line in lines.items()}, measure, found["step"])
+    def of_each(figure: Figure, measure: Measure, *, legend: alt.Legend | None = None) -> Chart:
+        return _lines({label: (line, figure) for label, line in lines.items()}, measure, found["step"], legend)
 
-    _titled("Requests", "In each step of time.", of_each(_requests, COUNT), told)
+    # One legend for all three: the colours are the same.
+    _titled("Requests", "In each step of time.", of_each(_requests, COUNT, legend=charts.legend(columns=3)), told)
     left, right = st.columns(2, gap="large")
     with left:
         _titled("Error rate", "Refused and failed.", of_each(_rate, SHARE), told)
@@ -71,7 +73,7 @@ def apart(found: Traffic) -> None:
         st.caption(f"The {len(lines)} busiest are drawn; the tables have the others too.")
 
 
-def _titled(title: str, meaning: str, chart: alt.Chart, told: str) -> None:
+def _titled(title: str, meaning: str, chart: Chart, told: str) -> None:
     st.markdown(f"**{title}**", help=meaning)
     st.altair_chart(chart.properties(height=HEIGHT), width="stretch", alt=f"{title} over time. {told}.")
 
@@ -109,7 +111,7 @@ def _when() -> alt.Tooltip:
 def _outcomes(line: TrafficLine, step: int) -> alt.Chart:
     """One stack for each step, as wide as the step is long."""
     frame = pd.DataFrame([part for point in line["points"] for part in _stack(point, step)])
-    shown = alt.Legend(orient="bottom", values=[each for each in _OUTCOMES if each])
+    shown = charts.legend(values=[each for each in _OUTCOMES if each])
     color = alt.Color("outcome:N", title=None, scale=alt.Scale(domain=_OUTCOMES), legend=shown)
     y = alt.Y("low:Q", axis=COUNT.axis, scale=alt.Scale(zero=True))
     tooltip = [_when(), "outcome:N", alt.Tooltip("requests:Q", format=COUNT.tooltip)]
@@ -132,21 +134,27 @@ def _stack(point: TrafficPoint, step: int) -> Iterator[dict[str, object]]:
         low += count
 
 
-def _lines(drawn: Mapping[str, tuple[TrafficLine, Figure]], measure: Measure, step: int) -> alt.Chart:
-    """A line of each figure, broken where nothing was measured."""
-    rows = [
-        {"at": _moment(point), "line": label, "value": figure(point)}
-        for label, (line, figure) in drawn.items()
-        for point in line["points"]
-    ]
-    legend = alt.Legend(orient="bottom", columns=2 if len(drawn) > len(PERCENTILES) else 0)
-    color = alt.Color("line:N", title=None, sort=None, legend=legend if len(drawn) > 1 else None)
+def _lines(
+    drawn: Mapping[str, tuple[TrafficLine, Figure]], measure: Measure, step: int, legend: alt.Legend | None
+) -> Chart:
+    """A line of each figure, broken where nothing was measured; a step alone between two that are empty is a point."""
+    rows = [row for label, (line, figure) in drawn.items() for row in _steps(label, line, figure)]
+    color = alt.Color("line:N", title=None, sort=None, legend=legend)
     is_flat = not any(row["value"] for row in rows)
     y = alt.Y(
         "value:Q", axis=measure.axis, scale=alt.Scale(domain=[0, measure.least]) if is_flat else alt.Scale(zero=True)
     )
-    tooltip = [_when(), "line:N", alt.Tooltip("value:Q", format=measure.tooltip)]
-    # A step alone between two that are empty has no line; its point shows it.
-    mark = alt.Chart(pd.DataFrame(rows)).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=28))
-    lines: alt.Chart = mark.encode(_time(step), y, color, tooltip=tooltip)
-    return lines
+    tooltip = [_when(), alt.Tooltip("line:N"), alt.Tooltip("value:Q", format=measure.tooltip)]
+    chart: alt.Chart = alt.Chart(pd.DataFrame(rows)).encode(_time(step), y, color, tooltip=tooltip)
+    points = chart.mark_circle(size=40, opacity=1, aria=False).transform_filter("datum.alone")
+    # Seen by nobody, but there to be pointed at.
+    touched = chart.mark_circle(size=200, opacity=0, aria=False)
+    return alt.layer(chart.mark_line(strokeWidth=2), points, touched)
+
+
+def _steps(label: str, line: TrafficLine, figure: Figure) -> Iterator[dict[str, object]]:
+    values = [figure(point) for point in line["points"]]
+    for number, (point, value) in enumerate(zip(line["points"], values, strict=True)):
+        around = [*values[max(0, number - 1) : number], *values[number + 1 : number + 2]]
+        alone = value is not None and all(each is None for each in around)
+        yield {"at": _moment(point), "line": label, "value": value, "alone": alone}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 TASKS = {
@@ -89,3 +90,15 @@ def slug(text: str) -> str:
     """A name for a model made from any name: small letters, digits and dashes."""
     letters = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower())
     return "-".join(part for part in letters.split("-") if part)[:63] or "model"
+
+
+_MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})T00:00:00(\.0+)?")
+_NO_FRACTION = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\.0+")
+
+
+def moment(text: str) -> str:
+    """A date or a time as short as it can be said; any other text as it is."""
+    for pattern in (_MIDNIGHT, _NO_FRACTION):
+        if found := pattern.fullmatch(text):
+            return found[1]
+    return text

@@ -45,12 +45,12 @@ def _filters(names: dict[str, str]) -> dict[str, Any]:
     """What is asked of the journal; the filters are part of the address."""
     ids = {name: raw for raw, name in names.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", key="audit_filters"):
-        event = _choice("What", "event", vocabulary.EVENTS, 180)
-        actor = st.text_input("Who", key="actor", bind="query-params", placeholder="Anybody", width=130)
-        target = st.text_input("To what", key="target", bind="query-params", placeholder="Such as user:ada", width=210)
-        outcome = _choice("Outcome", "outcome", vocabulary.OUTCOMES, 120)
-        since = st.date_input("From", value=None, key="since", bind="query-params", width=150)
-        until = st.date_input("Until and with", value=None, key="until", bind="query-params", width=150)
+        event = _choice("What", "event", vocabulary.EVENTS, 170)
+        actor = st.text_input("Who", key="actor", bind="query-params", placeholder="Anybody", width=120)
+        target = st.text_input("To what", key="target", bind="query-params", placeholder="Such as user:ada", width=200)
+        outcome = _choice("Outcome", "outcome", vocabulary.OUTCOMES, 115)
+        since = st.date_input("From", value=None, key="since", bind="query-params", width=145)
+        until = st.date_input("Through", value=None, key="until", bind="query-params", width=145)
     return {
         "event": event,
         "actor": ids.get(actor.strip(), actor.strip()) or None,

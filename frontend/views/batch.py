@@ -101,7 +101,7 @@ def _kept(owner: str, name: str, asked: tuple[str, str | None], table: Table, fo
         version=found.version,
         seconds=found.seconds,
         is_whole=found.is_whole,
-        first=pd.DataFrame(list(islice(_lines(table, found, classes), SHOWN)), columns=names),
+        first=pd.DataFrame([_shown(line) for line in islice(_lines(table, found, classes), SHOWN)], columns=names),
         wrong=pd.DataFrame(problems, columns=PROBLEM_NAMES),
         file=files.write(owner, names, _lines(table, found, classes)),
         problems=files.write(owner, PROBLEM_NAMES, problems) if problems else "",
@@ -130,6 +130,11 @@ def _lines(table: Table, found: Scored, classes: list[str]) -> Iterator[list[Val
         yield [*row, answer.prediction if answer else None, *(shares.get(name) for name in classes)]
 
 
+def _shown(line: list[Value]) -> list[str]:
+    """The line as the page shows it; the file has every digit."""
+    return ["" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value) for value in line]
+
+
 def _result(result: Result) -> None:
     with st.container(border=True, key="scored"):
         st.subheader(result.name, anchor=False)
@@ -155,7 +160,7 @@ def _counts(result: Result) -> None:
 
 
 def _answers(result: Result) -> None:
-    st.dataframe(result.first.astype(str).where(result.first.notna(), ""), hide_index=True, key="scored_rows")
+    st.dataframe(result.first, hide_index=True, key="scored_rows")
     if result.rows > SHOWN:
         st.caption(f"The first {SHOWN} rows; the file has all of them.")
     stem = PurePath(result.name).stem or "rows"

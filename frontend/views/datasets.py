@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from frontend import session
@@ -9,6 +11,9 @@ from frontend.components import links, lists, states, times, words
 from frontend.components.confirm import confirm
 from frontend.components.upload import upload
 from signet_client.types import Column, Dataset
+
+# So many columns are shown without scrolling in their table.
+MOST_AT_ONCE = 30
 
 
 def show() -> None:
@@ -112,7 +117,10 @@ def _columns(dataset: Dataset) -> None:
         ),
     }
     rows = [_profile(column, dataset["rows"]) for column in dataset["columns"]]
-    st.dataframe(rows, hide_index=True, column_config=shown, placeholder="", alt="Profile of each column")
+    height: Literal["content", "auto"] = "content" if len(rows) <= MOST_AT_ONCE else "auto"
+    st.dataframe(
+        rows, hide_index=True, column_config=shown, placeholder="", height=height, alt="Profile of each column"
+    )
 
 
 def _profile(column: Column, rows: int) -> dict[str, object]:

@@ -10,6 +10,8 @@ from frontend.views import jobs, models, overview
 from signet_client.types import Job, Model
 
 RECENT = 5
+# Who made the sample on the first start.
+PLATFORM = "platform"
 # Whether it is done, the page where it is, what it is called, and what it means.
 Step = tuple[bool, str, str, str]
 
@@ -19,12 +21,11 @@ def show() -> None:
     with states.loading(200):
         known = signet.models.list()
         recent = signet.jobs.list() if session.may("jobs:read") else []
-    if session.may("jobs:run"):
-        _first_steps(known, recent)
+    is_new = session.may("jobs:run") and _first_steps(known, recent)
     if session.may("subscribers:manage"):
         with states.shown_errors("home_services"):
-            _first_service()
-    overview.show(known, recent)
+            is_new |= _first_service()
+    overview.show(known, recent, is_new=is_new)
     left, right = st.columns(2, gap="large") if session.may("jobs:read") else (st.container(), None)
     with left:
         st.header("Models", anchor=False)
@@ -35,29 +36,34 @@ def show() -> None:
             _jobs(recent)
 
 
-def _first_steps(known: list[Model], recent: list[Job]) -> None:
-    """Until somebody has trained something here: what to do, in order."""
-    own = [job for job in recent if job["state"] == "succeeded" and job.get("created_by") == _username()]
-    if own:
-        return
-    has_data = bool(session.api().datasets.list())
+def _first_steps(known: list[Model], recent: list[Job]) -> bool:
+    """Until the person has trained something here: what to do, in order; an administrator, until anybody has. Whether it is said."""
+    trained = {job.get("created_by") for job in recent if job["state"] == "succeeded"} - {PLATFORM}
+    if _username() in trained or (trained and session.may("users:manage")):
+        return False
+    has_data = any(dataset.get("created_by") != PLATFORM for dataset in session.api().datasets.list())
     steps = [
         (has_data, "datasets", "Upload a table", "CSV, Parquet or Excel: one row a case, one column a fact."),
         (False, "train", "Train a model", "Choose the column to predict; everything else has good defaults."),
         (False, "predict", "Ask it", "By a form, or from a program with the address that is shown."),
     ]
+    samples = (
+        model for model in known if any(each.get("created_by") == PLATFORM for each in model.get("versions", []))
+    )
+    sample = next(samples, None)
     note = (
-        f"A sample model, {states.plain(known[0]['name'])}, is there already: you can ask it right away."
-        if known
+        f"A sample model, {states.plain(sample['name'])}, is there already: you can ask it right away."
+        if sample
         else ""
     )
     _steps("First steps", steps, note, key="first_steps")
+    return True
 
 
-def _first_service() -> None:
-    """Until a service is admitted: how it is done, in order."""
+def _first_service() -> bool:
+    """Until a service is admitted: how it is done, in order. Whether it is said."""
     if session.api().subscribers.list():
-        return
+        return False
     steps = [
         (False, "subscribers", "Admit a service", "Its name, the models that it may ask, and how often."),
         (
@@ -69,6 +75,7 @@ def _first_service() -> None:
         (False, "monitoring", "Watch what it asks", "Requests, errors and latencies of each service."),
     ]
     _steps("The first service", steps, "", key="first_service")
+    return True
 
 
 def _steps(title: str, steps: list[Step], note: str, *, key: str) -> None:

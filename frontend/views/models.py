@@ -96,13 +96,15 @@ def _version(model: Model, version: ModelVersion, serving: ModelVersion | None) 
 
 
 def _actions(model: Model, version: ModelVersion, serving: ModelVersion | None) -> None:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if CHAMPION not in version.get("aliases", []) and session.may("models:promote"):
             older = serving is not None and int(version["version"]) < int(serving["version"])
             verb = "Roll back to this version" if older else "Promote to champion"
             if st.button(verb, key="promote", type="primary", icon=":material/rocket_launch:"):
                 _promote(model, version, verb)
         links.link("predict", "Try it", icon=":material/query_stats:", model=model["name"], version=version["version"])
+        if session.may("traffic:read"):
+            links.link("monitoring", "How it fares", icon=":material/monitoring:", of_model=model["name"])
 
 
 def _promote(model: Model, version: ModelVersion, verb: str) -> None:

@@ -62,7 +62,7 @@ def show() -> None:
 def _asked(known: TrafficSummary) -> Asked:
     """The questions above the figures; they are part of the address."""
     callers = known["callers"]
-    with st.container(horizontal=True, vertical_alignment="bottom", key="traffic_filters"):
+    with st.container(horizontal=True, key="traffic_filters"):
         span = st.segmented_control(
             "The last", list(SPANS), default=USUAL, required=True, key="span", bind="query-params"
         )

@@ -32,8 +32,11 @@ class Need:
     query: dict[str, str] = field(default_factory=dict)
 
 
-def show(known: list[Model], recent: list[Job]) -> None:
-    """Draw what the role allows; a part that cannot be read says so, and the others are drawn all the same."""
+def show(known: list[Model], recent: list[Job], *, is_new: bool) -> None:
+    """Draw what the role allows; a part that cannot be read says so, and the others are drawn all the same.
+
+    Whoever is new here has been told what to do, and not that there is nothing.
+    """
     tiles = st.container(horizontal=True, key="home_tiles")
     place = st.container(key="home_needs", gap="small")
     needs: list[Need] = []
@@ -59,7 +62,7 @@ def show(known: list[Model], recent: list[Job]) -> None:
     with place:
         if needs:
             _needs(needs)
-        elif not unread:
+        elif not unread and not is_new:
             st.caption(":material/check_circle: Nothing needs you now.")
 
 

@@ -28,8 +28,9 @@ def show(subscriber_id: str) -> None:
         )
     if found["description"]:
         st.markdown(states.plain(found["description"]))
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         _actions(found)
+        links.link("monitoring", "What it asks", icon=":material/monitoring:", of_caller=f"subscriber:{found['id']}")
     holds, allowed, done = st.tabs(["Certificates", "Models and limits", "What was done"])
     with holds, states.shown_errors("certificates"):
         _certificates(found)

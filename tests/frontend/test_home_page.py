@@ -77,7 +77,9 @@ def test_failures_that_are_settled_need_nobody(as_role: As, stub: StubPlatform, 
     browser = as_role("expert")
     tab = browser.open("home")
     assert tile(tab, "Your training").delta == ""
-    assert "Nothing needs you now" in browser.words()
+    assert needs(tab) == []
+    # Who has not trained anything yet reads what to do instead.
+    assert ("Nothing needs you now" in browser.words()) is ("First steps" not in browser.words())
 
 
 def test_certificates_that_were_not_renewed_are_named_to_who_keeps_them(as_role: As, stub: StubPlatform) -> None:
@@ -145,6 +147,7 @@ def test_first_steps_of_each_role(as_role: As, stub: StubPlatform, role: str, ti
     tab = browser.open("home")
     assert [each.value for each in tab.header if each.value.startswith(("First", "The first"))] == titles
     assert "no model yet" in browser.words()
+    assert "Nothing needs you" not in browser.words()
     assert tile(tab, "Champion models").value == "0"
 
 
@@ -155,3 +158,22 @@ def test_first_steps_go_once_they_are_done(as_role: As) -> None:
     browser.sign_in("manager")
     browser.open("home")
     assert "The first service" not in browser.words()
+
+
+def test_an_administrator_is_new_only_until_anybody_has_trained(as_role: As, stub: StubPlatform) -> None:
+    browser = as_role("admin")
+    browser.open("home")
+    assert "First steps" not in browser.words()
+    stub.jobs = [job("j-1", "succeeded", created_by="platform", finished_at=ago(hours=1))]
+    browser.open("home")
+    assert "First steps" in browser.words()
+
+
+def test_only_the_sample_is_called_one(as_role: As, stub: StubPlatform) -> None:
+    stub.jobs = []
+    browser = as_role("expert")
+    browser.open("home")
+    assert "sample model" not in browser.words()
+    stub.models = [{"name": "iris", "aliases": {}, "versions": [version("1", []) | {"created_by": "platform"}]}]
+    browser.open("home")
+    assert "A sample model, iris, is there already" in browser.words()

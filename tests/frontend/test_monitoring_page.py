@@ -146,7 +146,7 @@ def test_colours_tell_failures_from_answers(as_role: As) -> None:
 def test_times_are_of_the_browsers_zone_and_zeros_lie_on_the_ground(as_role: As, stub: StubPlatform) -> None:
     stub.traffic.seen = [("titanic", "1", "people", None, (10,))]
     tab = as_role("expert").open("monitoring")
-    bars, errors, slow = (each["encoding"] for each in specs(tab))
+    bars, errors, slow = ((each if "encoding" in each else each["layer"][0])["encoding"] for each in specs(tab))
     assert bars["x"]["type"] == "temporal"
     assert not {"timeUnit", "scale"} & set(bars["x"])  # nothing that would make it UTC
     assert errors["y"]["scale"] == {"domain": [0, 0.01]}
