@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import altair as alt
+import streamlit as st
+
+
+def ink() -> str:
+    """The colour of text in a chart: the theme's, which Streamlit gives to axes and not to marks."""
+    return "#e4eae7" if st.context.theme.type == "dark" else "#0f1715"
 
 
 def legend(**more: Any) -> alt.Legend:

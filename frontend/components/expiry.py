@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from frontend.components import times, words
+from frontend.components import charts, times, words
 from signet_client.types import Certificate
 
 MONTHS = 12
@@ -30,7 +30,9 @@ def strip(valid: Sequence[Certificate]) -> None:
     y = alt.Y("certificates:Q", title=None, axis=None)
     bars = alt.Chart(frame).encode(x, y, tooltip=["month", "certificates"])
     numbers = (
-        bars.mark_text(dy=-8, fontSize=13).encode(text="certificates:Q").transform_filter("datum.certificates > 0")
+        bars.mark_text(dy=-8, fontSize=13, color=charts.ink())
+        .encode(text="certificates:Q")
+        .transform_filter("datum.certificates > 0")
     )
     chart = (bars.mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3) + numbers).properties(height=120)
     st.altair_chart(chart, width="stretch", alt=in_words(months, ends))

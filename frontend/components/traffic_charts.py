@@ -63,7 +63,7 @@ def apart(found: Traffic) -> None:
         return _lines({label: (line, figure) for label, line in lines.items()}, measure, found["step"], legend)
 
     # One legend for all three: the colours are the same.
-    _titled("Requests", "In each step of time.", of_each(_requests, COUNT, legend=charts.legend(columns=3)), told)
+    _titled("Requests", "In each step of time.", of_each(_requests, COUNT, legend=charts.legend(columns=2)), told)
     left, right = st.columns(2, gap="large")
     with left:
         _titled("Error rate", "Refused and failed.", of_each(_rate, SHARE), told)

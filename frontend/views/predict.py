@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from frontend import session
-from frontend.components import links, states, words
+from frontend.components import charts, links, states, words
 from frontend.components.contributions import contributions
 from frontend.components.schema_form import form_value, in_rows, may_be_empty
 from frontend.components.snippets import snippets
@@ -125,7 +125,7 @@ def _probabilities(answer: Prediction) -> None:
     y = alt.Y("class:N", sort=None, title=None)
     x = alt.X("probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     bars = alt.Chart(frame).encode(x, y)
-    chart = bars.mark_bar(cornerRadiusEnd=3) + bars.mark_text(align="left", dx=4).encode(
+    chart = bars.mark_bar(cornerRadiusEnd=3) + bars.mark_text(align="left", dx=4, color=charts.ink()).encode(
         text=alt.Text("probability:Q", format=".1%")
     )
     st.altair_chart(chart.properties(height=34 * len(frame) + 50), alt="Probability of each class")

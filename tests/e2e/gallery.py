@@ -34,6 +34,9 @@ def views(shown: Showcase) -> list[View]:
     """Every page, and what opens from it."""
     return [
         View("home", "", dark=True),
+        # Before anything is asked here on a machine that draws pictures meanwhile.
+        View("monitoring", "monitoring", dark=True),
+        View("monitoring-callers", "monitoring?span=Week&by=Caller"),
         View("datasets", "datasets"),
         View("dataset", f"datasets?id={shown.dataset}"),
         View("train", "train"),
@@ -44,8 +47,6 @@ def views(shown: Showcase) -> list[View]:
         View("model", "models?model=churn", _choose_challenger),
         View("predict", "predict?model=churn", _ask, dark=True),
         View("predict-file", "predict?model=churn", _ask_about_a_file),
-        View("monitoring", "monitoring", dark=True),
-        View("monitoring-callers", "monitoring?span=Week&by=Caller"),
         View("subscribers", "subscribers"),
         View("subscriber", f"subscribers?id={shown.subscriber}"),
         View("certificates", "certificates"),
@@ -59,9 +60,13 @@ def views(shown: Showcase) -> list[View]:
 
 def settled(page: Page) -> None:
     """Wait until the script has run, charts are drawn and the font is there."""
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=WAIT)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=WAIT)
-    for chart in page.get_by_test_id("stVegaLiteChart").all():
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=WAIT)
+    # Those of tabs that are not open are drawn when they are.
+    for table in page.locator("[data-testid=stDataFrame]:visible").all():
+        expect(table.locator("canvas").first).to_be_attached(timeout=WAIT)
+    for chart in page.locator("[data-testid=stVegaLiteChart]:visible").all():
         expect(chart.locator("canvas, svg").first).to_be_visible(timeout=WAIT)
     page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame)).then(() => 0)")
     page.wait_for_load_state("networkidle")
