@@ -126,6 +126,14 @@ def _result(job: Job) -> None:
         model = job.get("model", "")
         links.link("predict", "Try the model", icon=":material/query_stats:", model=model)
         links.link("models", "Versions of the model", icon=":material/deployed_code:", model=model)
+        if job.get("run_id"):
+            links.link(
+                "experiments",
+                "Compare with other runs",
+                icon=":material/science:",
+                experiment=model,
+                runs=str(job["run_id"]),
+            )
     with states.loading(320):
         drawn = _plots(job)
     plots.draw_all(drawn)

@@ -140,6 +140,14 @@ def _signature(version: ModelVersion) -> None:
 def _origin(version: ModelVersion) -> None:
     if version.get("job_id") and session.may("jobs:read"):
         links.link("jobs", "The training, with its plots", icon=":material/model_training:", id=version["job_id"])
+    if version.get("run_id") and session.may("jobs:read"):
+        links.link(
+            "experiments",
+            "Compare with other runs",
+            icon=":material/science:",
+            experiment=str(version.get("model", "")),
+            runs=version["run_id"],
+        )
     if version.get("dataset_id") and session.may("datasets:read"):
         links.link("datasets", "The dataset", icon=":material/table:", id=version["dataset_id"])
     if version.get("run_url"):

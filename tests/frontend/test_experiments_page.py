@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -318,3 +319,13 @@ def test_precision_and_recall_of_each_class_are_counted_from_the_matrix() -> Non
     assert (no["Precision"], no["Recall"], no["Rows"]) == ("0\\.889", "0\\.800", "10")
     assert yes["F1"] == "0\\.727"
     assert (never["Precision"], never["Recall"], never["F1"], never["Rows"]) == ("\\-", "\\-", "\\-", "0")
+
+
+@pytest.mark.parametrize(("address", "query"), [("jobs", {"id": "j-1"}), ("models", {"model": "titanic"})])
+def test_trainings_and_versions_lead_here(as_role: As, stub: StubPlatform, address: str, query: dict[str, str]) -> None:
+    stub.jobs[0]["run_id"] = run_id(1)
+    stub.models[0]["versions"][1]["run_id"] = run_id(1)
+    tab = as_role("scientist").open(address, **query)
+    (link,) = [each.proto for each in tab.get("page_link") if each.proto.label == "Compare with other runs"]
+    assert link.page == "experiments"
+    assert dict(parse_qsl(link.query_string)) == {"experiment": "titanic", "runs": run_id(1)}
