@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     readers: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Uploads that are read at once, and Parquet bodies; further ones wait"
     )
+    prediction_wait_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        30,
+        description="How long a prediction may wait in line for a thread before it is refused (503) instead of computed",
+    )
     default_model: str = Field("iris", description="The model that answers `POST /predict`")
     threads: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Native threads (OpenMP, BLAS) that serving may use in a process"

@@ -18,7 +18,7 @@ from backend.api.secure_headers import headers_over_tls
 from backend.errors import SignetError
 from backend.identity.principal import Permission, Principal
 from backend.listener.express import LATER, Answer, Headers, Later
-from backend.listener.wsgi import PROXIED
+from backend.listener.wsgi import PROXIED, WAITED
 from backend.monitoring.telling import Exchange
 from backend.monitoring.trace import trace_of
 from backend.serving.models import ServedModel
@@ -42,12 +42,15 @@ class Express:
     def __init__(self, gate: Gate, platform: Platform) -> None:
         self.gate, self.traffic, self.teller, self.shelf = gate, platform.traffic, platform.teller, platform.shelf
         self.max_rows = platform.settings.max_rows
+        self._most_waited = platform.settings.prediction_wait_seconds
         self._max_body = platform.settings.max_body_mb * 1024 * 1024
 
     def look(self, head: Head) -> "_Asked | None":
         """What is asked, where it is a prediction and the head says nothing uncommon; None leaves it to Flask."""
+        if head.get(WAITED, 0.0) > self._most_waited or int(head["CONTENT_LENGTH"]) > self._max_body:
+            return None
         route = route_of(head["PATH_INFO"])
-        if route is None or not _is_plain(head, route[0]) or int(head["CONTENT_LENGTH"]) > self._max_body:
+        if route is None or not _is_plain(head, route[0]):
             return None
         return _Asked(self, head, route[0], route[1] or self.shelf.default_model)
 

@@ -18,8 +18,18 @@ from backend.api.admission import admit
 from backend.api.platform import current_platform
 from backend.api.problem import Shape
 from backend.database import db
-from backend.errors import FieldProblem, InvalidFields, Malformed, NotFound, SignetError, TooLarge, UnsupportedMediaType
+from backend.errors import (
+    FieldProblem,
+    InvalidFields,
+    Malformed,
+    NotFound,
+    NotReady,
+    SignetError,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from backend.identity.principal import Permission
+from backend.listener.wsgi import WAITED
 from backend.protocols.content_encoding import inflate
 from backend.protocols.strict_json import parse_json, write_json
 
@@ -96,6 +106,8 @@ class Endpoint:
         if any("\0" in value for value in variables.values()):
             raise NotFound("There is nothing at this address.", cause="U+0000 in the path")
         actor = authenticate(self.access)
+        if self.predicts:
+            _verify_in_time()
         if actor is not None:
             admit(actor, self.model_of(variables), predicts=self.predicts)
         answer = self.view(**self._arguments(actor), **variables)
@@ -131,6 +143,12 @@ class Endpoint:
         adapter = TypeAdapter(self.answer)
         value = adapter.validate_python(answer, from_attributes=True)
         return Response(adapter.dump_json(value), status=self.status, content_type=self.media_type)
+
+
+def _verify_in_time() -> None:
+    """NotReady for a request that waited so long in line that its caller has hardly waited with it."""
+    if request.environ.get(WAITED, 0.0) > current_platform().settings.prediction_wait_seconds:
+        raise NotReady("The server is busy with other predictions: this one waited for too long. Try again later.")
 
 
 class Endpoints:

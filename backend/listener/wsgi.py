@@ -4,6 +4,7 @@ import io
 import ipaddress
 import json
 import socket
+import threading
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -14,10 +15,20 @@ from backend.errors import Malformed, RequestTimeout
 from backend.listener.tls import BoundedSocket
 
 CLIENT_CERTIFICATE = "signet.client_certificate"  # WSGI key: the client's verified certificate (DER), or None
+WAITED = "signet.waited"  # WSGI key: for how many seconds the request waited for its thread
 PROXIED = "signet.proxied"  # WSGI key: whether the request came over the socket that only the proxy can open
 
 # Connections on which a body was cut or wrongly framed: what follows on them cannot be told from it.
 misframed: WeakSet[socket.socket] = WeakSet()
+
+
+class _Turn(threading.local):
+    """What a thread that serves a request knows of it before it is read."""
+
+    waited = 0.0
+
+
+turn = _Turn()
 
 
 class RequestBody(io.RawIOBase):
@@ -56,6 +67,7 @@ def with_peer(app: WSGIApplication) -> WSGIApplication:
         connection: BoundedSocket = environ["gunicorn.socket"]
         environ[CLIENT_CERTIFICATE] = connection.getpeercert(binary_form=True)
         environ[PROXIED] = False
+        environ[WAITED] = turn.waited
         environ["wsgi.input"] = _body(environ)
         return app(environ, start_response)
 
@@ -68,6 +80,7 @@ def with_proxy(app: WSGIApplication) -> WSGIApplication:
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[CLIENT_CERTIFICATE] = None
         environ[PROXIED] = True
+        environ[WAITED] = turn.waited
         environ["wsgi.url_scheme"] = "https"
         environ["REMOTE_ADDR"] = _last_address(environ.get("HTTP_X_FORWARDED_FOR", ""))
         environ["wsgi.input"] = _body(environ)

@@ -17,7 +17,7 @@ from backend.api.request_id import request_id_of
 from backend.listener import ready
 from backend.listener.express import Later
 from backend.listener.tls import BoundedSocket
-from backend.listener.wsgi import misframed, problem_answer
+from backend.listener.wsgi import misframed, problem_answer, turn
 from backend.server.idle import Idle
 from backend.server.intake import Intake, Step
 from backend.server.lane import Lane, Request
@@ -69,6 +69,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread only once it has sent something."""
         if conn.initialized or conn.data_ready:
+            conn.queued_at = time.monotonic()
             super().enqueue_req(conn)
             return
         conn.sock.settimeout(0)
@@ -125,11 +126,14 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         """The answer takes its time, or the peer takes it slowly: a thread waits for it, within the peer's allowance."""
         self.poller.unregister(conn.sock)
         self.keepalived_conns.remove(conn)
+        conn.queued_at = time.monotonic()
         working = self.tpool.submit(work)
         working.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def _compute(self, conn: Any, request: Request) -> bool:
-        whole = self.lane.answer(request) if self.lane is not None else None
+        # For whom it took too long to come to this, the app has a word.
+        is_late = time.monotonic() - conn.queued_at > self.app.settings.prediction_wait_seconds
+        whole = self.lane.answer(request) if self.lane is not None and not is_late else None
         if whole is not None:
             return self._send(conn, whole)
         conn.parser.unreader.unread(request.received())
@@ -147,6 +151,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """Serve one request; a connection that ends is closed here, for gunicorn would wait for the peer while accepting."""
+        turn.waited = time.monotonic() - conn.queued_at
         kept = super().handle(conn)
         if kept and conn.sock not in misframed:
             return kept

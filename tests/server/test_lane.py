@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.listener.plain_request import Plain, read_plain
-from tests.server.conftest import Running, eventually, read_all
+from tests.server.conftest import THREADS, Running, eventually, read_all
 
 HEAD = b"POST /express HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -254,3 +254,21 @@ def test_a_plain_request_is_read() -> None:
 def test_every_other_request_is_left_to_the_servers_parser(plain: bytes, other: bytes) -> None:
     assert plain in PLAIN
     assert _read(PLAIN.replace(plain, other, 1)) is None
+
+
+def test_how_long_a_request_waited_for_a_thread_is_known(own_server: Running) -> None:
+    """While all threads are busy the loop answers, and what needs a thread learns how late it is."""
+    with _known(own_server) as other, _known(own_server) as late, contextlib.ExitStack() as stack:
+        busy = [stack.enter_context(own_server.connect()) for _ in range(THREADS)]
+        for connection in busy:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually((own_server.home / "begun").exists)
+        other.sendall(_request(b"x"))
+        assert _answer(other)[1]["in_loop"] is True
+        begun = time.monotonic()
+        late.sendall(b"GET /seen HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        while time.monotonic() < begun + 0.5:
+            other.sendall(_request(b"x"))
+            assert _answer(other)[1]["in_loop"] is True
+        (own_server.home / "go-on").touch()
+        assert 0.1 < json.loads(read_all(late).partition(b"\r\n\r\n")[2])["waited"] < 60

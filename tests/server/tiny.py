@@ -14,7 +14,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from backend.errors import RequestTimeout, SignetError
 from backend.listener.express import LATER, Answer, ExpressApp, Later
 from backend.listener.tls import Deadlines
-from backend.listener.wsgi import CLIENT_CERTIFICATE
+from backend.listener.wsgi import CLIENT_CERTIFICATE, WAITED
 from backend.server.application import serve
 from backend.settings import Settings
 
@@ -30,6 +30,7 @@ def seen() -> Response:
     return jsonify(
         scheme=request.scheme,
         script=request.script_root,
+        waited=request.environ[WAITED],
         headers=sorted(request.headers.keys()),
         certificate=certificate and certificate.hex(),
     )
