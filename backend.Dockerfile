@@ -15,8 +15,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && rm -rf /opt/venv/lib/python3*/site-packages/pyarrow/include /opt/venv/include
 COPY backend /opt/signet/backend
 COPY compose/probe.py /opt/signet/probe.py
-# A read-only root keeps no compiled Python, so it is compiled here.
-RUN python -m compileall -q /opt/signet \
+# A read-only root keeps no compiled Python, so it is compiled here; and files that only their owner could read where they come from, are for all.
+RUN python -m compileall -q /opt/signet && chmod -R a+rX /opt/signet \
     && install -d -m 0700 -o 10001 -g 10001 /made/run/signet /made/var/lib/signet /made/var/lib/signet/certs /made/var/lib/signet/data \
         /made/var/lib/signet/mlruns /made/var/lib/signet/handout /made/var/lib/signet/handout/proxy /made/var/lib/signet/handout/web-app \
         /made/var/lib/signet/handout/worker /made/var/lib/signet/handout/mlflow

@@ -13,7 +13,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY frontend /opt/signet/frontend
 COPY client/signet_client /opt/signet/signet_client
 COPY compose/probe.py /opt/signet/probe.py
-RUN python -m compileall -q /opt/signet \
+RUN python -m compileall -q /opt/signet && chmod -R a+rX /opt/signet \
     && install -d -m 0700 -o 10001 -g 10001 /made/var/lib/signet /made/var/lib/signet/certs /made/var/lib/signet/data
 
 FROM ${PYTHON_IMAGE}

@@ -7,6 +7,9 @@ compose=${COMPOSE:-docker compose}
 umask 077
 mkdir -p secrets
 
+# What is mounted is read by other users, whatever umask the files were fetched with.
+chmod -R a+rX nginx people postgres
+
 # The containers' user is none of this machine's, so secrets are read by group: ours, or as root a group that nobody else has.
 secret() {
     if [ ! -s "secrets/$1" ]; then

@@ -53,19 +53,16 @@ def prepare(settings: Settings) -> None:
 def command_line(settings: Settings, application: str) -> list[str]:
     """What to execute; `application` names a factory (`module:function`) that returns MLflow's app."""
     quiet = ["-W", "ignore:starlette.middleware.wsgi"]
-    listen = [
-        "--host",
-        settings.mlflow_bind,
-        "--port",
-        str(settings.mlflow_port),
-        "--no-proxy-headers",
-        "--no-server-header",
-    ]
+    listen = ["--host", settings.mlflow_bind, "--port", str(settings.mlflow_port), "--no-server-header"]
+    # Behind a proxy, people's addresses are what it says; only it and the platform itself reach this port.
+    callers = (
+        ["--proxy-headers", "--forwarded-allow-ips", "*"] if settings.mlflow_public_url else ["--no-proxy-headers"]
+    )
     log = ["--no-access-log", "--no-use-colors", "--log-level", "warning"]
     stop = ["--timeout-graceful-shutdown", "5"]
     return [
         *(sys.executable, *quiet, "-m", "uvicorn", "--factory", application, "--app-dir", str(REPOSITORY)),
-        *(*listen, *log, *stop),
+        *(*listen, *callers, *log, *stop),
     ]
 
 

@@ -50,6 +50,7 @@ def test_the_environment_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert again["MLFLOW_FLASK_SERVER_SECRET_KEY"] != environment["MLFLOW_FLASK_SERVER_SECRET_KEY"]
     command = " ".join(mlflow_server.command_line(settings, APPLICATION))
     assert "--host 127.0.0.1" in command
+    assert "--no-proxy-headers" in command
     assert not any(environment[key] in command for key in environment if "SECRET" in key or "PASSWORD" in key)
 
 
@@ -69,7 +70,9 @@ def test_behind_a_proxy_it_is_known_by_each_of_its_addresses(tmp_path: Path) -> 
     assert environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].endswith(f",http://mlflow:5000,{public}")
     assert environment["_MLFLOW_SERVER_FILE_STORE"] == "postgresql+psycopg://signet@db/mlflow"
     assert environment["PGPASSWORD"] == environment["SIGNET_DATABASE_PASSWORD"] == "secret word"
-    assert "--host 192.0.2.1" in " ".join(mlflow_server.command_line(settings, APPLICATION))
+    command = " ".join(mlflow_server.command_line(settings, APPLICATION))
+    assert "--host 192.0.2.1" in command
+    assert "--forwarded-allow-ips *" in command
     mlflow_server.prepare(settings)
     written = (settings.mlruns / "access.ini").read_text()
     assert "postgresql+psycopg://signet@db/mlflow" in written
