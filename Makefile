@@ -7,10 +7,10 @@ LOCKS := requirements-backend.txt requirements-frontend.txt
 export PYTHONPATH := $(CURDIR):$(CURDIR)/client
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run up down test containers check coverage bench lock clean
+.PHONY: help run up down test containers check coverage bench screenshots lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Set up and run the whole platform
 	@exec $(RUN) -m backend up
@@ -40,6 +40,10 @@ coverage: $(VENV)/.installed-dev ## Measure the rooms that security hangs on by 
 
 bench: $(VENV)/.installed-dev ## Run the benchmarks
 	@for script in benchmarks/*/bench_*.py; do echo "== $$script"; $(RUN) $$script || exit 1; done
+
+screenshots: $(VENV)/.installed-dev ## Draw the pictures in docs/screenshots anew
+	@rm -f docs/screenshots/*.png
+	@OMP_NUM_THREADS=1 SIGNET_TEST_SCREENSHOTS=docs/screenshots $(RUN) -m pytest -q -p no:xdist tests/e2e/test_web_gallery.py -k "pictures or sign_in"
 
 lock: $(VENV)/.installed-dev ## Compile the locks anew from pyproject.toml
 	$(VENV)/bin/uv pip compile pyproject.toml --extra backend $(LOCKED) -o requirements-backend.txt

@@ -84,7 +84,7 @@ def sign_in() -> None:
 st.set_page_config(page_title="Signet", layout="wide")
 signed_in = resumed()
 st.html(_HERE / "look.css")
-chosen = st.navigation(menu(signed_in), position="sidebar" if signed_in else "hidden")
+chosen = st.navigation(menu(signed_in), position="sidebar" if signed_in else "hidden", expanded=True)
 if signed_in is None:
     sign_in()
 else:

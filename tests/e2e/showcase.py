@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 
 from backend.database import db
 from backend.identity.issuing import issue_certificate
@@ -73,6 +73,7 @@ class Showcase:
     subscriber: str
     certificate: str
     user: str
+    runs: str
 
 
 def furnish(platform: Platform) -> Showcase:
@@ -81,7 +82,7 @@ def furnish(platform: Platform) -> Showcase:
         users = {name: _user(admin, name, role) for name, role in PEOPLE.items()}
         admin.patch(f"/v1/users/{users['peter']}", json={"disabled": True})
         ada, grace, mona = (platform.client(name, PASSWORD) for name in ("ada", "grace", "mona"))
-        dataset, job, failed = _models(ada, grace)
+        dataset, job, failed, runs = _models(ada, grace)
         services = {each["name"]: _service(mona, each) for each in SERVICES}
         serials = _certificates(platform, services)
         mona.post(f"/v1/certificates/{serials['revoked']}/revoke", json={"reason": "keyCompromise"})
@@ -89,7 +90,7 @@ def furnish(platform: Platform) -> Showcase:
         _past(platform, services)
         for each in (ada, grace, mona):
             each.post("/logout")
-    return Showcase(dataset, job, failed, services["call-centre"], serials["due"], users["grace"])
+    return Showcase(dataset, job, failed, services["call-centre"], serials["due"], users["ada"], runs)
 
 
 def busy(platform: Platform) -> tuple[httpx.Client, list[str]]:
@@ -107,15 +108,15 @@ def _user(admin: httpx.Client, username: str, role: str) -> str:
     return str(answer.json()["id"])
 
 
-def _models(ada: httpx.Client, grace: httpx.Client) -> tuple[str, str, str]:
-    """Models of two people, and training that failed or was called off; a dataset, a good job and a bad one."""
+def _models(ada: httpx.Client, grace: httpx.Client) -> tuple[str, str, str, str]:
+    """Models of two people, and training that failed; a dataset, a good job, a bad one, and runs to compare."""
     titanic = _dataset(grace, "titanic", passengers())
     machines = _dataset(grace, "pumps", pumps())
     churn = _dataset(ada, "customers-2026", customers())
     bikes = _dataset(ada, "bikes", (ROOT / "docs" / "examples" / "bikes.csv").read_bytes())
-    _done(ada, train(ada, churn, "churned", "churn", algorithm="linear"))
+    first = _done(ada, train(ada, churn, "churned", "churn", algorithm="linear"))
     best = _done(ada, train(ada, churn, "churned", "churn"))
-    _done(ada, train(ada, churn, "churned", "churn", hyperparameters={"max_depth": 2}))
+    flat = _done(ada, train(ada, churn, "churned", "churn", hyperparameters={"max_depth": 2}))
     _done(ada, train(ada, bikes, "rentals", "bikes"))
     _done(grace, train(grace, titanic, "survived", "titanic"))
     _done(grace, train(grace, machines, "condition", "pumps"))
@@ -123,7 +124,8 @@ def _models(ada: httpx.Client, grace: httpx.Client) -> tuple[str, str, str]:
     answer = ada.put("/v1/models/churn/aliases/champion", json={"version": "2"})
     assert answer.status_code == 200, answer.text
     ada.put("/v1/models/churn/aliases/challenger", json={"version": "3"})
-    return titanic, best, failed
+    runs = ",".join(ada.get(f"/v1/jobs/{job}").json()["run_id"] for job in (first, best, flat))
+    return titanic, best, failed, runs
 
 
 def _dataset(client: httpx.Client, name: str, content: bytes) -> str:
@@ -173,6 +175,8 @@ def _past(platform: Platform, services: dict[str, str]) -> None:
     callers = {name: f"subscriber:{key}" for name, key in services.items()}
     rows = list(_traffic(callers))
     with create_storage(Settings(home=platform.home)).app_context():
+        # The one prediction by which the platform tried itself out took as long as a first one does.
+        db.session.execute(delete(traffic))
         db.session.execute(insert(traffic), rows)
         jobs = db.session.scalars(db.select(Job).order_by(Job.created_at.desc())).all()
         for number, job in enumerate(jobs):
@@ -189,12 +193,13 @@ def _traffic(callers: dict[str, str]) -> Iterator[dict[str, Any]]:
     chance, present = random.Random(5), int(time.time()) // 60  # noqa: S311 - no secret hangs on it
     for hour in range(MONTH_HOURS, -1, -1):
         begins = (present - 60 * hour) // 60 * 60
-        minutes = [begins] if hour > FINE_HOURS + 10 else range(begins, min(begins + 60, present - 1), 2)
+        is_old = hour > FINE_HOURS + 10
+        minutes = [begins] if is_old else range(begins, min(begins + 60, present - 1), 2)
         for model, version, protocol, name, rate, seconds in ASKED:
             for minute in minutes:
-                wanted = rate * _busyness(minute, name, chance) / len(minutes)
+                wanted = rate * _busyness(minute, name, chance) / (1 if is_old else 30)
                 whole = int(wanted) + (chance.random() < wanted % 1)
-                writer = HOURLY if len(minutes) == 1 else "the showcase"
+                writer = HOURLY if is_old else "the showcase"
                 key = {"model": model, "protocol": protocol, "caller": callers.get(name, name), "writer": writer}
                 slow = seconds * (3.5 if name == "data-warehouse" and hour in range(60, 70) else 1)
                 if whole:
