@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from frontend.components import run_colors, run_words, words
+from frontend.components import charts, run_colors, run_words, words
 from signet_client.run_types import Run
 
 ROW, PADDING = 66, 40
@@ -139,19 +140,22 @@ def _chart(axes: Sequence[Axis], frame: pd.DataFrame, order: Sequence[str]) -> a
     y = alt.Y("axis:O", scale=alt.Scale(padding=0.5), axis=None)
     rules = pd.DataFrame({"axis": range(len(axes)), "from": 0.0, "to": 1.0, "title": [each.title for each in axes]})
     lying = alt.Chart(rules).mark_rule(color="gray", opacity=0.5).encode(alt.X("from:Q", axis=None), y, x2="to")
-    titles = (
-        alt.Chart(rules)
-        .mark_text(align="left", dy=-14, fontSize=13, fontWeight="bold")
-        .encode(alt.X("from:Q", axis=None), y, text="title:N")
-    )
+    titles = alt.Chart(rules).encode(alt.X("from:Q", axis=None), y, text="title:N")
+    told = {"align": "left", "dy": -14, "fontSize": 13, "fontWeight": "bold"}
     ticks = pd.DataFrame(
         [(n, *tick) for n, each in enumerate(axes) for tick in each.ticks], columns=["axis", "at", "tick"]
     )
     edge = "datum.at < 0.02 ? 'left' : datum.at > 0.98 ? 'right' : 'center'"
-    values = alt.Chart(ticks).mark_text(align=alt.expr(edge), dy=14, fontSize=12).encode(x, y, text="tick:N")
-    return alt.layer(lying, titles, *_lines(frame, order, x, y), values).properties(
-        height=run_colors.height(ROW * len(axes) + PADDING, len(order))
-    )
+    values = alt.Chart(ticks).encode(x, y, text="tick:N")
+    lines = [lying, *_lines(frame, order, x, y)]
+    texts = [*_haloed(titles, **told), *_haloed(values, align=alt.expr(edge), dy=14, fontSize=12)]
+    return alt.layer(*lines, *texts).properties(height=run_colors.height(ROW * len(axes) + PADDING, len(order)))
+
+
+def _haloed(text: alt.Chart, **look: Any) -> list[alt.Chart]:
+    """Text that is read where lines cross it."""
+    halo = text.mark_text(stroke=charts.paper(), strokeWidth=4, strokeJoin="round", **look)
+    return [halo, text.mark_text(color=charts.ink(), **look)]
 
 
 def _lines(frame: pd.DataFrame, order: Sequence[str], x: alt.X, y: alt.Y) -> list[alt.Chart]:

@@ -119,7 +119,7 @@ def _matrix(plot: Plot) -> Chart:
     grid = alt.Chart(pd.DataFrame(cells)).encode(x, y)
     color = alt.Color("share:Q", title="share of the true class", scale=alt.Scale(domain=[0, 1]), legend=None)
     tiles = grid.mark_rect().encode(color=color, tooltip=["truth", "prediction", "rows"])
-    ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#3b4a45"))
+    ink = alt.condition("datum.share > 0.5", alt.value(charts.paper()), alt.value(charts.ink()))
     layers = [tiles, grid.mark_text(fontSize=13).encode(text="rows:Q", color=ink)] if len(labels) <= 12 else [tiles]
     return alt.layer(*layers).properties(height=max(HEIGHT, 24 * len(labels)))
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from frontend.components import charts
+
 _LEGEND_ROW = 21
 
 
 def color(order: Sequence[str], drawn: Sequence[str] | None = None) -> alt.Color:
     """The colours in the order of the chosen runs, with a legend of those that are drawn, each in a row: there is room on any screen."""
     shown = order if drawn is None else drawn
-    legend = alt.Legend(orient="bottom", columns=1, labelLimit=330, values=list(shown)) if len(shown) > 1 else None
+    legend = charts.legend(columns=1, labelLimit=330, values=list(shown)) if len(shown) > 1 else None
     return alt.Color("run:N", title=None, sort=None, scale=alt.Scale(domain=list(order)), legend=legend)
 
 
