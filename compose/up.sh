@@ -23,12 +23,16 @@ for name in postgres_password database_password key_encryption_key; do
     secret "$name"
 done
 if [ "$(id -u)" = 0 ]; then group=10001; else group=$(id -g); fi
-SIGNET_SECRETS_GID=${SIGNET_SECRETS_GID:-$group}
+# In the file that compose reads by itself, so that whatever is asked of it later finds the same.
+{ grep -v '^SIGNET_SECRETS_GID=' .env 2>/dev/null || true; echo "SIGNET_SECRETS_GID=${SIGNET_SECRETS_GID:-$group}"; } >.env.new
+mv .env.new .env
 SIGNET_REVISION=${SIGNET_REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
 SIGNET_CREATED=${SIGNET_CREATED:-$(git show -s --format=%cI HEAD 2>/dev/null || echo unknown)}
-export SIGNET_SECRETS_GID SIGNET_REVISION SIGNET_CREATED
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git show -s --format=%ct HEAD 2>/dev/null || echo 0)}
+export SIGNET_REVISION SIGNET_CREATED SOURCE_DATE_EPOCH
 
-$compose build
+# One service for each image: the others use what it made.
+$compose build init ui
 # Whoever depends on a part waits until it is well, so the last one that starts is nginx.
 $compose up --detach --wait --wait-timeout "${SIGNET_WAIT_SECONDS:-300}" proxy worker
 
