@@ -397,7 +397,7 @@ def test_a_clock_that_was_put_back(
     with pytest.raises(InvalidToken):
         verify_bound_token(gate.keys, settings.issuer, token)
     monkeypatch.setattr(certificates, "now", lambda: caller.issued.row.not_before - timedelta(seconds=1))
-    gate.callers.forget()
+    gate.subscribers.forget()
     assert caller.call("GET", "/v1/models").status_code == 401
 
 

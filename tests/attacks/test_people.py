@@ -219,8 +219,9 @@ def test_nothing_of_the_web_app_turns_text_into_markup() -> None:
     """51. Streamlit and our own scripts show text as text, unless they are told otherwise: nowhere are they."""
     sources = [path for path in (REPOSITORY / "frontend").rglob("*.*") if path.suffix in {".py", ".js", ".html"}]
     assert len(sources) > 40
+    # A style sheet of our own, named in the source, holds nobody's text.
     doors = re.compile(
-        r"unsafe_allow_html|\bst\.html\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\("
+        r"unsafe_allow_html|\bst\.html\((?!_HERE / \"look\.css\"\))|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\("
     )
     assert not [(path.name, found[0]) for path in sources if (found := doors.search(path.read_text("utf-8")))]
 
