@@ -86,11 +86,13 @@ def begun(wish: dict[str, object], seconds: float = LONG) -> Iterator[tuple[psut
 
 
 def test_it_is_killed_at_its_deadline(endless: dict[str, object], finished: dict[str, object]) -> None:
+    read_apart(order(), finished)
+    Path(str(finished["target"])).unlink()
     began = time.monotonic()
     with pytest.raises(Unread) as unread:
         read_apart(order(0.2), endless)
     assert unread.value.why is Why.TIME
-    assert time.monotonic() - began < 10
+    assert 0.2 < time.monotonic() - began < 30
     assert jobs() == []
     assert read_apart(order(), finished).said["rows"] == 2
 
