@@ -160,7 +160,7 @@ class _Process:
                 raise NotReady("Files cannot be read at the moment. Try again.", cause="the reader hangs") from None
         if not said:
             raise NotReady("The reading was interrupted. Send the file again.", cause="the reader ended")
-        return Ending(**json.loads(said))
+        return Ending.read(said)
 
     def stop(self) -> None:
         """End it and what it has begun."""

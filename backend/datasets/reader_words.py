@@ -1,6 +1,8 @@
 """What the reader and those who ask it say to each other."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
 
 DONE, CRASHED, OUT_OF_MEMORY, TOO_LARGE, DISK_FULL = 0, 1, 3, 4, 5
 DESCRIPTORS = 4
@@ -28,3 +30,12 @@ class Ending:
 
     status: int
     overdue: bool
+
+    def written(self) -> bytes:
+        """As one line; a good end may be told twice, by the process itself and when it is gone."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def read(cls, said: bytes) -> Self:
+        """What was told first."""
+        return cls(**json.loads(said.split(b"\n", 1)[0]))
