@@ -1,7 +1,8 @@
 """An hour of a busy platform in a minute: every protocol, every kind of caller, swaps, revocations and bad input at once.
 
 No request may go unanswered, none may fail by a fault of the platform, each answer is one of the two versions' own, who was revoked is
-refused within a second, and memory stays where it was. `SIGNET_TEST_SOAK_SECONDS` makes it longer.
+refused from the next request on, a version that was promoted gives the next answer, and memory stays where it was.
+`SIGNET_TEST_SOAK_SECONDS` makes it longer.
 """
 
 import json
@@ -33,7 +34,6 @@ from tests.e2e.services import Service, person
 
 SECONDS = int(os.environ.get("SIGNET_TEST_SOAK_SECONDS", "60"))
 SWAP_EVERY, REVOKE_EVERY, LOOK_EVERY, BAD_EVERY = 2.0, 1.0, 0.5, 0.1
-HOLDS_WITHIN = 1.0  # seconds until a revocation or a swap holds
 # How much of its memory a process may gain over the second half, in a straight line through what was seen.
 MOST_GROWTH = 0.05
 # In how many parts the memory's course is told.
@@ -111,7 +111,7 @@ class Soak:
             self.ended.set()
 
     def _swap(self, line: Line) -> None:
-        """The other version by the same alias, and how long until it answers."""
+        """The other version by the same alias, which gives the next answer."""
         manager, number = Manager(self.platform), 0
         while not self.ended.wait(SWAP_EVERY):
             version, number = str(2 - number % 2), number + 1
@@ -122,8 +122,8 @@ class Soak:
                 self.ledger.blame(f"swap: {answer.status_code} {answer.text[:300]}")
                 continue
             told = time.monotonic()
-            while self._served(line) != version and time.monotonic() - told < 10:
-                pass
+            if (served := self._served(line)) != version:
+                self.ledger.blame(f"swap: version {served} answered after {version} had taken its place")
             self.swaps.append(time.monotonic() - told)
             assert told - began < 30
         line.hang_up()
@@ -145,9 +145,8 @@ class Soak:
                 self.ledger.blame("a new service was refused")
             service.revoke(manager.client)
             told = time.monotonic()
-            while any(each.ask(NATIVE, {"Content-Type": JSON}, body)[0].status != 401 for each in (line, by_token)):
-                if time.monotonic() - told > 10:
-                    break
+            if {each.ask(NATIVE, {"Content-Type": JSON}, body)[0].status for each in (line, by_token)} != {401}:
+                self.ledger.blame("a revoked service was answered on a connection that it had open")
             self.revocations.append(time.monotonic() - told)
             for each in (line, by_token):
                 each.hang_up()
@@ -216,6 +215,4 @@ def test_a_busy_platform_answers_everybody(busy: Platform, tmp_path: Path) -> No
     assert not [status for status in report["statuses"] if status >= 500]
     assert report["statuses"][200] > SECONDS
     assert min(report["swaps"], report["revocations"]) >= SECONDS // 20
-    assert report["swap_seconds"]["most"] < HOLDS_WITHIN
-    assert report["revocation_seconds"]["most"] < HOLDS_WITHIN
     assert report["growth_of_second_half"] < MOST_GROWTH, report
