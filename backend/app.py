@@ -23,6 +23,7 @@ from backend.monitoring.state import State
 from backend.monitoring.telling import Teller
 from backend.monitoring.tracing import find_tracing
 from backend.monitoring.traffic import Traffic
+from backend.serving.prediction_ids import PredictionIds
 from backend.serving.shelf import Shelf
 from backend.settings import VERSION, Settings
 from backend.storage import create_storage
@@ -73,7 +74,7 @@ def _platform(app: Flask, settings: Settings) -> Platform:
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
     exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)
-    return Platform(settings, shelf, traffic, pulse, teller, exposition)
+    return Platform(settings, shelf, traffic, pulse, teller, exposition, PredictionIds.open(settings))
 
 
 def _teller(settings: Settings) -> Teller:

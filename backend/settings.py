@@ -61,7 +61,9 @@ class Settings(BaseSettings):
     )
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(2048, description="Largest dataset file, in megabytes")
     max_body_mb: Annotated[int, Field(ge=1)] = Field(16, description="Largest JSON body, in megabytes")
-    max_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Most rows in one prediction request")
+    max_rows: Annotated[int, Field(ge=1, le=2**24 - 1)] = Field(
+        100_000, description="Most rows in one prediction request"
+    )
     max_columns: Annotated[int, Field(ge=1, le=5000)] = Field(
         5000, description="Most columns of a dataset, and so of a model and of the rows that it is asked for"
     )

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from backend.api.access import Misbound, Token, digest_of, identify, verify_access
 from backend.api.admission import limits_of
 from backend.api.client_certificate import CLAIMS, find_certificate
-from backend.api.express_routes import DEFAULT, Head, Predicted, Protocol, route_of
+from backend.api.express_routes import DEFAULT, Head, Predicted, Protocol, Quick, route_of
 from backend.api.gate import Gate
+from backend.api.naming import names_for
 from backend.api.platform import Platform
 from backend.api.recall import Unremembered
 from backend.api.request_id import request_id_of
@@ -41,7 +42,7 @@ class Express:
 
     def __init__(self, gate: Gate, platform: Platform) -> None:
         self.gate, self.traffic, self.teller, self.shelf = gate, platform.traffic, platform.teller, platform.shelf
-        self.max_rows = platform.settings.max_rows
+        self.max_rows, self.prediction_ids = platform.settings.max_rows, platform.prediction_ids
         self._most_waited = platform.settings.prediction_wait_seconds
         self._max_body = platform.settings.max_body_mb * 1024 * 1024
 
@@ -133,12 +134,11 @@ class _Call:
         # What is wrong with a large body, a thread finds out.
         return self._answer(body, self._asked.protocol.quick) or LATER
 
-    def _answer(
-        self, body: bytes, predict: Callable[[ServedModel, bytes, Head, int], Predicted | None]
-    ) -> Answer | Later | None:
+    def _answer(self, body: bytes, predict: Quick) -> Answer | Later | None:
         self._way.traffic.enter()
         try:
-            predicted = predict(self._served, body, self._asked.head, self._way.max_rows)
+            name = names_for(self._way.prediction_ids, self._caller.subject)
+            predicted = predict(self._served, body, self._asked.head, self._way.max_rows, name)
             return LATER if predicted is None else self._told(predicted, len(body))
         except SignetError:
             return None

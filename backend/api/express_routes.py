@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from backend.api import mlflow_scoring, open_inference, predict
+from backend.api.naming import HEADER as IDENTIFIED
 from backend.listener.express import Headers
 from backend.protocols.open_inference import HEADER
 from backend.serving.models import ServedModel
+from backend.serving.prediction_ids import Namer
 
 Head = Mapping[str, Any]
 
@@ -18,15 +20,16 @@ _LENGTH = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
 class Predicted(NamedTuple):
-    """The body of an answer, the headers that say what it is, and for how many rows it is."""
+    """The body of an answer, the headers that say what it is, for how many rows it is, and its id."""
 
     body: bytes
     kind: Headers
     rows: int
+    id: str
 
 
-Predict = Callable[[ServedModel, bytes, Head, int], Predicted]
-Quick = Callable[[ServedModel, bytes, Head, int], Predicted | None]
+Predict = Callable[[ServedModel, bytes, Head, int, Namer], Predicted]
+Quick = Callable[[ServedModel, bytes, Head, int, Namer], Predicted | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +55,38 @@ def route_of(path: str) -> tuple[Protocol, str | None] | None:
     return (_BY_NAME[kind], named[kind]) if named and kind else None
 
 
-def _native(served: ServedModel, body: bytes, _head: Head, max_rows: int) -> Predicted:
-    answer, rows = predict.answer_body(served, body, max_rows)
-    return Predicted(answer, _JSON, rows)
+def _native(served: ServedModel, body: bytes, _head: Head, max_rows: int, name: Namer) -> Predicted:
+    answer, rows, identifier = predict.answer_body(served, body, max_rows, name)
+    return Predicted(answer, _JSON, rows, identifier)
 
 
-def _native_quick(served: ServedModel, body: bytes, _head: Head, max_rows: int) -> Predicted | None:
-    found = predict.answer_table(served, body, max_rows)
-    return None if found is None else Predicted(found[0], _JSON, found[1])
+def _native_quick(served: ServedModel, body: bytes, _head: Head, max_rows: int, name: Namer) -> Predicted | None:
+    found = predict.answer_table(served, body, max_rows, name)
+    return None if found is None else Predicted(found[0], _JSON, found[1], found[2])
 
 
-def _infer(served: ServedModel, body: bytes, head: Head, max_rows: int) -> Predicted:
-    return _inferred(*open_inference.answer_body(served, body, head.get(_LENGTH), max_rows))
+def _infer(served: ServedModel, body: bytes, head: Head, max_rows: int, name: Namer) -> Predicted:
+    return _inferred(open_inference.answer_body(served, body, head.get(_LENGTH), max_rows, name))
 
 
-def _infer_quick(served: ServedModel, body: bytes, head: Head, max_rows: int) -> Predicted | None:
-    found = open_inference.answer_numbers(served, body, head.get(_LENGTH), max_rows)
-    return None if found is None else _inferred(*found)
+def _infer_quick(served: ServedModel, body: bytes, head: Head, max_rows: int, name: Namer) -> Predicted | None:
+    found = open_inference.answer_numbers(served, body, head.get(_LENGTH), max_rows, name)
+    return None if found is None else _inferred(found)
 
 
-def _inferred(body: bytes, json_length: int | None, rows: int) -> Predicted:
-    return Predicted(body, _JSON if json_length is None else ((HEADER, str(json_length)), _BINARY), rows)
+def _inferred(found: open_inference.Answered) -> Predicted:
+    identified = (IDENTIFIED, found.id)
+    if found.json_length is None:
+        return Predicted(found.body, (identified, *_JSON), found.rows, found.id)
+    return Predicted(found.body, (identified, (HEADER, str(found.json_length)), _BINARY), found.rows, found.id)
 
 
-def _score(served: ServedModel, body: bytes, _head: Head, max_rows: int) -> Predicted:
-    answer, rows = mlflow_scoring.answer_body(served, body, max_rows)
-    return Predicted(answer, _JSON, rows)
+def _score(served: ServedModel, body: bytes, _head: Head, max_rows: int, name: Namer) -> Predicted:
+    answer, rows, identifier = mlflow_scoring.answer_body(served, body, max_rows, name)
+    return Predicted(answer, ((IDENTIFIED, identifier), *_JSON), rows, identifier)
 
 
-def _never(_served: ServedModel, _body: bytes, _head: Head, _max_rows: int) -> None:
+def _never(_served: ServedModel, _body: bytes, _head: Head, _max_rows: int, _name: Namer) -> None:
     return None
 
 

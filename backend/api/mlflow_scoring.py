@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from backend.api.access import Allow
+from backend.api.naming import HEADER, caller_names
 from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.problem import restated
@@ -18,6 +19,7 @@ from backend.protocols.csv_rows import parse_csv
 from backend.protocols.strict_json import write_json
 from backend.serving.models import Outputs, ServedModel
 from backend.serving.parquet_body import encode_parquet
+from backend.serving.prediction_ids import Namer
 from backend.settings import Settings
 
 endpoints = Endpoints("MLflow scoring protocol")
@@ -73,13 +75,13 @@ def read_mlflow_version() -> Response:
 
 
 @endpoints.post("/invocations", **_SCORE)
-def invoke_default(payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+def invoke_default(payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     """Predict with the default model."""
     return _score(platform.shelf.default_model, payload, query, platform)
 
 
 @endpoints.post("/endpoints/{model}/invocations", **_SCORE)
-def invoke(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+def invoke(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     """Predict with this model, at the address that MLflow's deployment client calls."""
     return _score(model, payload, query, platform)
 
@@ -90,13 +92,15 @@ def _probe(platform: Platform) -> Response:
     return Response("\n", content_type="text/plain; charset=utf-8")
 
 
-def _score(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> dict[str, Any]:
+def _score(model: str, payload: bytes, query: VersionQuery, platform: Platform) -> Response:
     kind = protocol.media_type(request.mimetype, request.mimetype_params)
     served = platform.shelf.get(model, alias=query.alias, version=query.version)
     note_served(served.version)
     predicted = _predicted(served, payload, kind, platform.settings)
     note_served(served.version, len(predicted.values))
-    return {"predictions": predicted.json_values()}
+    headers = {HEADER: caller_names()(served.tag, len(predicted.values))}
+    body = write_json({"predictions": predicted.json_values()})
+    return Response(body, content_type="application/json", headers=headers)
 
 
 def _predicted(served: ServedModel, payload: bytes, kind: str, settings: Settings) -> Outputs:
@@ -109,10 +113,10 @@ def _predicted(served: ServedModel, payload: bytes, kind: str, settings: Setting
     return _predicted_json(served, payload, settings.max_rows)
 
 
-def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
-    """The answer to a JSON body, as JSON, and its rows."""
+def answer_body(served: ServedModel, payload: bytes, max_rows: int, name: Namer) -> tuple[bytes, int, str]:
+    """The answer to a JSON body, as JSON, its rows and its id."""
     values = _predicted_json(served, payload, max_rows).json_values()
-    return write_json({"predictions": values}), len(values)
+    return write_json({"predictions": values}), len(values), name(served.tag, len(values))
 
 
 def _predicted_json(served: ServedModel, payload: bytes, max_rows: int) -> Outputs:

@@ -2,22 +2,23 @@
 
 import re
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, request
 
 from backend.api import operation
 from backend.api.access import Allow
+from backend.api.naming import HEADER, caller_names
 from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.problem import restated
 from backend.api.routing import Endpoints
-from backend.database import new_id
 from backend.identity.principal import Permission
 from backend.protocols import open_inference as protocol
 from backend.protocols import open_inference_schemas as schemas
 from backend.protocols.open_inference_model import EXTENSIONS, NUMBERS, columns_of, metadata, outputs_of, table_of
 from backend.serving.models import Outputs, ServedModel
+from backend.serving.prediction_ids import Namer
 from backend.settings import VERSION
 
 endpoints = Endpoints("Open Inference Protocol v2")
@@ -130,38 +131,49 @@ def _predicted(served: ServedModel, question: protocol.Question) -> Outputs:
     return served.predict_columns(columns_of(question.inputs, columns))
 
 
-def answer_body(
-    served: ServedModel, payload: bytes, header_length: str | None, max_rows: int
-) -> tuple[bytes, int | None, int]:
-    """The answer to a body whose JSON ends where the header says; the length of its own JSON where binary data follows; and its rows."""
-    question = protocol.parse(payload, header_length, max_rows=max_rows, new_id=new_id())
-    return _answered(served, question)
+class Answered(NamedTuple):
+    """The body of an answer, the length of its JSON where binary data follows, its rows and its id."""
+
+    body: bytes
+    json_length: int | None
+    rows: int
+    id: str
+
+
+def answer_body(served: ServedModel, payload: bytes, header_length: str | None, max_rows: int, name: Namer) -> Answered:
+    """The answer to a body whose JSON ends where the header says."""
+    return _answered(served, protocol.parse(payload, header_length, max_rows=max_rows), name)
 
 
 def answer_numbers(
-    served: ServedModel, payload: bytes, header_length: str | None, max_rows: int
-) -> tuple[bytes, int | None, int] | None:
+    served: ServedModel, payload: bytes, header_length: str | None, max_rows: int, name: Namer
+) -> Answered | None:
     """The same for binary tensors of numbers that the model answers briefly; otherwise None."""
     if header_length is None or len(header_length) > _BRIEF_DIGITS:
         return None
-    question = protocol.parse(payload, header_length, max_rows=max_rows, new_id=new_id(), datatypes=NUMBERS)
-    return _answered(served, question) if served.is_brief(question.inputs[0].shape[0]) else None
+    question = protocol.parse(payload, header_length, max_rows=max_rows, datatypes=NUMBERS)
+    return _answered(served, question, name) if served.is_brief(question.inputs[0].shape[0]) else None
 
 
-def _answered(served: ServedModel, question: protocol.Question) -> tuple[bytes, int | None, int]:
+def _answered(served: ServedModel, question: protocol.Question, name: Namer) -> Answered:
     made = served.signature
     predicted = _predicted(served, question)
     outputs = outputs_of(predicted.values, predicted.shares, made.classes, served.class_names)
-    body, json_length = protocol.render(question, outputs, model=served.model, version=served.version)
-    return body, json_length, len(predicted.values)
+    rows = len(predicted.values)
+    identifier = name(served.tag, rows)
+    body, json_length = protocol.render(
+        question, outputs, model=served.model, version=served.version, new_id=identifier
+    )
+    return Answered(body, json_length, rows, identifier)
 
 
 def _infer(served: ServedModel, payload: bytes, platform: Platform) -> Response:
     note_served(served.version)
     length = request.headers.get(protocol.HEADER)
-    body, json_length, rows = answer_body(served, payload, length, platform.settings.max_rows)
-    note_served(served.version, rows)
-    if json_length is None:
-        return Response(body, content_type="application/json")
-    headers = {protocol.HEADER: str(json_length)}
-    return Response(body, content_type="application/octet-stream", headers=headers)
+    found = answer_body(served, payload, length, platform.settings.max_rows, caller_names())
+    note_served(served.version, found.rows)
+    headers = {HEADER: found.id}
+    if found.json_length is None:
+        return Response(found.body, content_type="application/json", headers=headers)
+    headers[protocol.HEADER] = str(found.json_length)
+    return Response(found.body, content_type="application/octet-stream", headers=headers)

@@ -6,15 +6,16 @@ import numpy as np
 from flask import Response
 from numpy.typing import NDArray
 
+from backend.api.naming import caller_names
 from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.routing import Endpoints, VersionQuery
-from backend.database import new_id
 from backend.errors import SignetError
 from backend.identity.principal import Permission
 from backend.protocols import native
 from backend.protocols.strict_json import write_json
 from backend.serving.models import Outputs, Predictions, ServedModel
+from backend.serving.prediction_ids import Namer
 
 endpoints = Endpoints("Predict")
 
@@ -46,27 +47,31 @@ def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
         native.parse(payload, max_rows=platform.settings.max_rows)  # what is wrong with the body is said first
         raise
     note_served(served.version)
-    body, rows = answer_body(served, payload, platform.settings.max_rows)
+    body, rows, _ = answer_body(served, payload, platform.settings.max_rows, caller_names())
     note_served(served.version, rows)
     return Response(body, content_type="application/json")
 
 
-def answer_body(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int]:
-    """The answer to a body, as JSON, and its rows."""
+def answer_body(served: ServedModel, payload: bytes, max_rows: int, name: Namer) -> tuple[bytes, int, str]:
+    """The answer to a body, as JSON, its rows and its id."""
     table = _table(served, payload, max_rows)
     if table is not None:
-        return _rendered_many(served, served.predict_numbers(table)), len(table)
+        return _answer_many(served, table, name)
     question = native.parse(payload, max_rows=max_rows)
     predictions = served.predict(question.rows)
-    return write_json(_rendered(served, question, predictions)), len(predictions.values)
+    identifier = name(served.tag, len(predictions.values))
+    return write_json(_rendered(served, question, predictions, identifier)), len(predictions.values), identifier
 
 
-def answer_table(served: ServedModel, payload: bytes, max_rows: int) -> tuple[bytes, int] | None:
+def answer_table(served: ServedModel, payload: bytes, max_rows: int, name: Namer) -> tuple[bytes, int, str] | None:
     """The same where the body is a table of numbers that the model answers briefly; otherwise None."""
     table = _table(served, payload, max_rows)
-    if table is None or not served.is_brief(len(table)):
-        return None
-    return _rendered_many(served, served.predict_numbers(table)), len(table)
+    return None if table is None or not served.is_brief(len(table)) else _answer_many(served, table, name)
+
+
+def _answer_many(served: ServedModel, table: NDArray[np.float64], name: Namer) -> tuple[bytes, int, str]:
+    outputs, identifier = served.predict_numbers(table), name(served.tag, len(table))
+    return _rendered_many(served, outputs, identifier), len(table), identifier
 
 
 def _table(served: ServedModel, payload: bytes, max_rows: int) -> NDArray[np.float64] | None:
@@ -75,12 +80,14 @@ def _table(served: ServedModel, payload: bytes, max_rows: int) -> NDArray[np.flo
     return native.parse_table(payload, len(served.signature.columns), max_rows=max_rows)
 
 
-def _rendered_many(served: ServedModel, outputs: Outputs) -> bytes:
+def _rendered_many(served: ServedModel, outputs: Outputs, identifier: str) -> bytes:
     if outputs.shares is None:
-        return write_json(_rendered(served, native.Question((), many=True), served.as_predictions(outputs)))
-    origin = {"model": served.model, "version": served.version, "prediction_id": new_id()}
+        return write_json(_rendered(served, native.Question((), many=True), served.as_predictions(outputs), identifier))
+    origin = {"model": served.model, "version": served.version, "prediction_id": identifier}
     return native.render_many(outputs.values, served.class_names, outputs.shares, **origin)
 
 
-def _rendered(served: ServedModel, question: native.Question, predictions: Predictions) -> dict[str, Any]:
-    return native.render(question, predictions, model=served.model, version=served.version, prediction_id=new_id())
+def _rendered(
+    served: ServedModel, question: native.Question, predictions: Predictions, identifier: str
+) -> dict[str, Any]:
+    return native.render(question, predictions, model=served.model, version=served.version, prediction_id=identifier)

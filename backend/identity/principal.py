@@ -98,6 +98,11 @@ class Principal:
         return f"subscriber:{self.id}" if self.kind == "subscriber" else self.name
 
     @property
+    def subject(self) -> str:
+        """Who it is for good, whatever its name becomes; predictions belong to it."""
+        return f"{self.kind}:{self.id}"
+
+    @property
     def permissions(self) -> frozenset[Permission]:
         if self.kind == "web-app":
             return frozenset()

@@ -24,7 +24,7 @@ _NOT_OFFERED = ("classification", "shared_memory_region", "sequence_id")
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked: tensors in, and by name which outputs go out and whether as binary data."""
+    """What was asked: tensors in, and by name which outputs go out and whether as binary data; `id` is empty where it brings none."""
 
     id: str
     parameters: Parameters
@@ -52,13 +52,11 @@ def parse(
     header_length: str | None,
     *,
     max_rows: int,
-    new_id: str,
     datatypes: Collection[str] = DATATYPES,
 ) -> Question:
     """The question of a request body; Malformed says what is wrong with it, TooLarge how many rows are too many.
 
-    `header_length` is the header that says where the JSON ends, `new_id` the id of a request that brings none, `datatypes` those that its
-    tensors may have.
+    `header_length` is the header that says where the JSON ends, `datatypes` those that its tensors may have.
     """
     text, raw = _split(body, header_length)
     asked = parse_rows(text)
@@ -70,7 +68,7 @@ def parse(
     parameters = _parameters("The request", asked)
     all_binary = _flag("The request", parameters, _ALL_BINARY) or False
     return Question(
-        id=given_id or new_id,
+        id=given_id or "",
         parameters={name: value for name, value in parameters.items() if name != _ALL_BINARY},
         inputs=_inputs(asked.get("inputs"), raw, max_rows, datatypes),
         outputs=_outputs(asked.get("outputs"), all_binary),
@@ -78,14 +76,16 @@ def parse(
     )
 
 
-def render(question: Question, outputs: Sequence[Output], *, model: str, version: str) -> tuple[bytes, int | None]:
-    """The body of the answer, and the length of its JSON part where raw bytes follow.
+def render(
+    question: Question, outputs: Sequence[Output], *, model: str, version: str, new_id: str
+) -> tuple[bytes, int | None]:
+    """The body of the answer, and the length of its JSON part where raw bytes follow; `new_id` answers a question that brings no id.
 
     Raises Malformed where an output was asked for that the model does not give.
     """
     chosen = _chosen(question, outputs)
     raw = {out.name: to_bytes(out.datatype, out.values) for out in chosen if question.wants_binary(out.name)}
-    answer: dict[str, Any] = {"model_name": model, "model_version": version, "id": question.id}
+    answer: dict[str, Any] = {"model_name": model, "model_version": version, "id": question.id or new_id}
     if question.parameters:
         answer["parameters"] = dict(question.parameters)
     answer["outputs"] = [_rendered(out, raw.get(out.name)) for out in chosen]

@@ -21,6 +21,7 @@ from backend.algorithms.probe import Answering
 from backend.algorithms.signature import Label, Signature
 from backend.errors import Conflict
 from backend.serving.explaining import Explainer, Explanation
+from backend.serving.prediction_ids import version_tag
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class ServedModel:
     ) -> None:
         self.model = model
         self.version = str(version)
+        self.tag = version_tag(model, self.version)  # what ids of its predictions say of it
         self.digest = manifest.digest
         self.size = sum(file.bytes for file in manifest.files)  # bytes on disk, which memory follows
         self.used_at = time.monotonic()

@@ -32,7 +32,7 @@ from tests.trained import COLUMNS, EXAMPLE
 IN_ORDER = [EXAMPLE[column.name] for column in COLUMNS]
 ONE_BY_ONE = {"FP64": "size", "INT64": "count", "BOOL": "open"}
 NATIVE, INFER, SCORE = "/v1/models/bugs/predict", "/v2/models/bugs/infer", "/invocations"
-UNEQUAL = {"X-Request-Id", "Date"}
+UNEQUAL = {"X-Request-Id", "X-Prediction-Id", "Date"}
 NEW = {"prediction_id", "id"}
 
 

@@ -100,7 +100,7 @@ def test_the_loop_gives_the_answer_of_a_thread(asking: Asking, name: str) -> Non
 
 
 def _without_ids(answer: Answer) -> Any:
-    headers = {key: value for key, value in answer.headers if key != "X-Request-Id"}
+    headers = {key: value for key, value in answer.headers if key not in {"X-Request-Id", "X-Prediction-Id"}}
     length = int(headers.get("Inference-Header-Content-Length", len(answer.body)))
     document = json.loads(answer.body[:length])
     return headers, answer.common, {**document, "id": 0, "prediction_id": 0}, answer.body[length:]

@@ -81,12 +81,12 @@ def _whole(question: Question) -> bool:
 def test_binary_tensors(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     whole, length = _binary()
-    assert _whole(open_inference.parse(whole, str(length), max_rows=20, new_id="x"))
+    assert _whole(open_inference.parse(whole, str(length), max_rows=20))
     for body in mutations(whole, chance):
         # Mostly where the JSON ends, so that what follows it is looked at.
         header = chance.choice((str(length), str(length), str(length + len(body) - len(whole)), *NUMBERS))
         try:
-            question = open_inference.parse(body, header, max_rows=20, new_id="x")
+            question = open_inference.parse(body, header, max_rows=20)
         except SignetError as refused:
             assert len(refused.detail) < 600  # noqa: PT017 - to be answered is as good
             continue
@@ -100,7 +100,7 @@ def test_the_bytes_of_texts_are_looked_at_one_by_one() -> None:
         for value in (0, 1, 2, 0x7F, 0x80, 0xFF):
             body = whole[:place] + bytes([value]) + whole[place + 1 :]
             try:
-                assert _whole(open_inference.parse(body, str(length), max_rows=20, new_id="x"))
+                assert _whole(open_inference.parse(body, str(length), max_rows=20))
             except Malformed:
                 continue
 
@@ -109,4 +109,4 @@ def test_the_bytes_of_texts_are_looked_at_one_by_one() -> None:
 def test_the_header_is_a_number_of_bytes_or_refused(header: str) -> None:
     whole, _ = _binary()
     with pytest.raises(Malformed):
-        open_inference.parse(whole, header, max_rows=20, new_id="x")
+        open_inference.parse(whole, header, max_rows=20)

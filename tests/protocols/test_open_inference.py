@@ -18,7 +18,7 @@ def ask(body: object, raw: bytes = b"", header: str | None = None, max_rows: int
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     if raw and header is None:
         header = str(len(text))
-    return parse(text + raw, header, max_rows=max_rows, new_id="new")
+    return parse(text + raw, header, max_rows=max_rows)
 
 
 def tensor(data: object, datatype: str = "FP64", shape: object = None, **more: Any) -> dict[str, Any]:
@@ -221,7 +221,7 @@ OUTPUTS = [
 
 def answer(**more: Any) -> tuple[dict[str, Any], bytes]:
     question = ask({"inputs": [tensor([1.0])], **more})
-    body, length = render(question, OUTPUTS, model="m", version="3")
+    body, length = render(question, OUTPUTS, model="m", version="3", new_id="new")
     return json.loads(body[:length]), b"" if length is None else body[length:]
 
 
@@ -267,8 +267,8 @@ def test_an_outputs_own_wish_wins() -> None:
 
 def test_what_is_no_number_is_null_in_json_and_nan_in_binary() -> None:
     out = [Output("prediction", "FP64", [3], [1.0, float("nan"), float("inf")])]
-    body, _ = render(ask({"inputs": [tensor([1.0])]}), out, model="m", version="1")
+    body, _ = render(ask({"inputs": [tensor([1.0])]}), out, model="m", version="1", new_id="x")
     assert json.loads(body)["outputs"][0]["data"] == [1.0, None, None]
     asked = ask({"inputs": [tensor([1.0])], "parameters": {"binary_data_output": True}})
-    body, length = render(asked, out, model="m", version="1")
+    body, length = render(asked, out, model="m", version="1", new_id="x")
     assert np.isnan(np.frombuffer(body[length:], "<f8")[1])

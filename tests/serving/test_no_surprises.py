@@ -85,8 +85,8 @@ def written(document: object) -> bytes:
 
 
 def infer(body: bytes, header: str | None) -> None:
-    question = open_inference.parse(body, header, max_rows=50, new_id="x")
-    open_inference.render(question, [Output("prediction", "FP64", [1], [1.0])], model="m", version="1")
+    question = open_inference.parse(body, header, max_rows=50)
+    open_inference.render(question, [Output("prediction", "FP64", [1], [1.0])], model="m", version="1", new_id="x")
     for columns in (COLUMNS, NUMBERS):
         with contextlib.suppress(SignetError):
             table = table_of(question.inputs, columns)

@@ -59,7 +59,7 @@ def by_native_in_order(model: ServedModel, rows: Rows) -> Outputs:
 
 
 def infer(model: ServedModel, body: bytes, header: str | None = None) -> Outputs:
-    question = open_inference.parse(body, header, max_rows=MANY, new_id="x")
+    question = open_inference.parse(body, header, max_rows=MANY)
     return model.predict_columns(columns_of(question.inputs, model.signature.columns))
 
 
@@ -238,7 +238,7 @@ class TestATableOfNumbers:
 
     def columns(self, datatype: str, shape: list[int], data: list[Any], name: str = "input-0") -> Any:
         body = {"inputs": [{"name": name, "datatype": datatype, "shape": shape, "data": data}]}
-        question = open_inference.parse(json.dumps(body).encode(), None, max_rows=9, new_id="x")
+        question = open_inference.parse(json.dumps(body).encode(), None, max_rows=9)
         return columns_of(question.inputs, NUMERIC)
 
     def test_it_is_the_same_matrix_as_its_rows(self) -> None:
@@ -261,7 +261,7 @@ class TestATableOfNumbers:
 
     def test_a_model_with_texts_takes_no_table(self) -> None:
         body = {"inputs": [{"name": "x", "datatype": "FP64", "shape": [1, 5], "data": [1.0] * 5}]}
-        question = open_inference.parse(json.dumps(body).encode(), None, max_rows=9, new_id="x")
+        question = open_inference.parse(json.dumps(body).encode(), None, max_rows=9)
         with pytest.raises(SignetError):
             columns_of(question.inputs, COLUMNS)
 
