@@ -40,7 +40,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
     SIGNET_HOME=/var/lib/signet \
-    SIGNET_PROXY_SOCKET=/run/signet/api.sock
+    SIGNET_PROXY_SOCKET=/run/signet
 # Volumes begin with the owner and the mode of what they cover.
 COPY --from=build /made/ /
 COPY --from=build /opt/venv /opt/venv
@@ -49,6 +49,6 @@ WORKDIR /opt/signet
 # A number, so that a platform that refuses root can see that it is none.
 USER 10001:10001
 HEALTHCHECK --interval=15s --timeout=6s --start-period=180s --start-interval=1s --retries=3 \
-    CMD ["python", "-I", "/opt/signet/probe.py", "http", "unix:/run/signet/api.sock", "/health/ready"]
+    CMD ["python", "-I", "/opt/signet/probe.py", "http", "unix:/run/signet/", "/health/ready"]
 ENTRYPOINT ["python", "-m", "backend"]
 CMD ["serve"]

@@ -141,7 +141,8 @@ class Settings(BaseSettings):
     )
     proxy_socket: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         None,
-        description="Unix socket on which the API listens without TLS, for a proxy that ends TLS before it; `SIGNET_PORT` where empty",
+        description="Unix socket on which the API listens without TLS, for a proxy that ends TLS before it; in a folder, each API makes "
+        "one of its own; `SIGNET_PORT` where empty",
     )
     trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,255}$")] = Field(
         "signet.local",

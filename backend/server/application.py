@@ -33,6 +33,7 @@ from backend.listener.tls import Deadlines, Listener
 from backend.listener.wsgi import with_peer, with_proxy
 from backend.logs import configure_logging
 from backend.monitoring import process_files
+from backend.server import place
 from backend.server.worker import BoundedWorker
 from backend.settings import Settings
 
@@ -126,7 +127,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _proxied(self, path: Path) -> dict[str, Any]:
         """A proxy speaks TLS with the callers; nobody but it and its group can reach this process."""
-        return {"bind": [f"unix:{path}"], "umask": 0o117}
+        return {"bind": [f"unix:{place.choose(path)}"], "umask": 0o117}
 
     def _context(self, _configuration: object, _default: object) -> ssl.SSLContext:
         return self.listener.context()

@@ -4,8 +4,6 @@ import contextlib
 import http.client
 import http.server
 import json
-import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -16,10 +14,8 @@ from pathlib import Path
 import pytest
 
 from backend.identity.authority import ensure_authority
-from backend.settings import REPOSITORY, Settings
-from tests.e2e.running import free_ports
-from tests.left_out import find_nginx
-from tests.server.conftest import eventually
+from backend.settings import Settings
+from tests.containers.nginx_here import nginx_in
 
 pytestmark = [pytest.mark.nginx, pytest.mark.xdist_group("nginx")]
 
@@ -80,43 +76,17 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(settings.certs / "server.pem", settings.certs / "server.key")
     web_app, mlflow = _serve(tls), _serve(None)
-    api_port, ui_port, mlflow_port = free_ports(3)
     places = {
-        "/run/nginx/": f"{folder}/",
-        "/run/signet/": f"{folder}/",
-        "/etc/signet/certs": str(settings.certs),
-        "/etc/signet/people": f"{folder}/people",
-        "https://ui:8501": f"https://127.0.0.1:{web_app.server_address[1]}",
-        "http://mlflow:5000": f"http://127.0.0.1:{mlflow.server_address[1]}",
-        "worker_processes auto;": "worker_processes 1; daemon off;" + (" user root;" if os.geteuid() == 0 else ""),
+        "SIGNET_WEB_ORIGIN": ORIGIN,
+        "SIGNET_WEB_APP_URL": f"https://127.0.0.1:{web_app.server_address[1]}",
+        "SIGNET_MLFLOW_URL": f"http://127.0.0.1:{mlflow.server_address[1]}",
     }
-    for inside, outside in ((8443, api_port), (8501, ui_port), (5443, mlflow_port)):
-        places |= {f"listen [::]:{inside} ssl;": "", f"listen {inside}": f"listen 127.0.0.1:{outside}"}
-    for part in ("nginx", "people"):
-        shutil.copytree(REPOSITORY / "compose" / part, folder / part)
-        for file in (folder / part).iterdir():
-            text = file.read_text()
-            for ours, theirs in places.items():
-                text = text.replace(ours, theirs)
-            file.write_text(text)
-    (folder / "web_origin.conf").write_text(f'map "" $web_origin {{ default "{ORIGIN}"; }}\n')
-    command = [str(find_nginx()), "-p", str(folder), "-c", str(folder / "nginx" / "nginx.conf"), "-e", "stderr"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    running = Proxy(ui_port, mlflow_port, settings.certs / "ca.pem")
-
-    def answers() -> bool:
-        try:
-            return running.get(mlflow_port).status == 200
-        except OSError:
-            return False
-
     try:
-        eventually(answers, seconds=30)
-        yield running
+        with nginx_in(folder, settings.certs, **places) as ports:
+            running = Proxy(ports["web_app"], ports["mlflow"], settings.certs / "ca.pem")
+            assert running.get(running.mlflow).status == 200
+            yield running
     finally:
-        process.terminate()
-        process.wait(timeout=20)
         for server in (web_app, mlflow):
             server.shutdown()
             server.server_close()

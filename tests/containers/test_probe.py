@@ -2,6 +2,7 @@
 
 import fcntl
 import http.server
+import socket
 import socketserver
 import subprocess
 import sys
@@ -56,6 +57,16 @@ def test_a_part_is_well_where_it_says_so(part: str) -> None:
 def test_a_part_that_is_not_there_is_not_well(tmp_path: Path) -> None:
     code, why = probe("http", f"unix:{tmp_path}/nobody.sock", "/well")
     assert (code, "does not answer" in why) == (1, True)
+
+
+def test_of_many_sockets_in_a_folder_the_one_that_this_container_listens_on_is_asked(part: str, tmp_path: Path) -> None:
+    if not part.startswith("unix:"):
+        assert "nobody listens in" in probe("http", f"unix:{tmp_path}/", "/well")[1]
+        return
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "a.sock"))
+    assert probe("http", f"unix:{tmp_path}/", "/well") == (0, "")
+    assert probe("http", f"unix:{tmp_path}/", "/ill")[0] == 1
 
 
 def test_a_worker_is_there_as_long_as_it_holds_its_file(tmp_path: Path) -> None:

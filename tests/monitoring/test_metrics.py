@@ -1,6 +1,8 @@
 """What Prometheus is told, by the names that its users expect."""
 
+import fcntl
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -108,16 +110,18 @@ def test_files_of_servers_that_are_gone_are_removed(
     monkeypatch.setattr(process_files, "_FOLDERS", [])
     monkeypatch.setattr(process_files.values, "ValueClass", process_files.values.ValueClass)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
-    gone, alive = settings.data / "metrics" / "999999999", settings.data / "metrics" / "1"
+    # Another server's, in a container of its own: whether it is there its lock says, not the number of its process.
+    gone, alive = settings.data / "metrics" / f"{os.getpid()}-a", settings.data / "metrics" / f"{os.getpid()}-b"
     gone.mkdir(parents=True)
     alive.mkdir()
+    other = os.open(alive, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_SH)
     folder = process_files.share(settings)
     assert (gone.exists(), alive.exists(), folder.stat().st_mode & 0o777) == (False, True, 0o700)
     Metrics(Traffic(lambda _: True)).sample()
     assert {file.name.partition("_")[0] for file in folder.iterdir()} == {"counter", "gauge"}
-    import os
-
     process_files.forget(os.getpid())
     assert not list(folder.glob("gauge_*"))
     process_files.remove()
     assert (folder.exists(), process_files.shared_folder()) == (False, None)
+    os.close(other)

@@ -49,7 +49,7 @@ def _counted(api: Api) -> float | None:
 
 
 def test_counters_outlive_a_worker_and_end_with_the_server(running: Api, home: Home) -> None:
-    folder = home.settings.data / "metrics" / str(running.process.pid)
+    (folder,) = (home.settings.data / "metrics").glob(f"{running.process.pid}-*")
     assert [_refused(running), _counted(running)] == [401, 1]
     (killed,) = _workers(running)
     assert list(folder.glob(f"gauge_*_{killed.pid}.db"))
@@ -64,6 +64,17 @@ def test_counters_outlive_a_worker_and_end_with_the_server(running: Api, home: H
     assert (value(text, "process_resident_memory_bytes") or 0) > 1e7
     running.stop()
     assert not folder.exists()
+
+
+def test_two_servers_of_one_home_count_each_its_own(running: Api, home: Home) -> None:
+    with contextlib.ExitStack() as stack:
+        second = Api(home.settings, home.settings.home / "second.sock")
+        stack.callback(second.stop)
+        token = (home.settings.certs / "metrics-token").read_text().strip()
+        assert [_refused(running), _refused(running), _refused(second)] == [401] * 3
+        assert _counted(running) == 2
+        counted = _collect(second, Authorization=f"Bearer {token}")[1]
+        assert value(counted, "signet_prediction_requests_total", protocol="native", caller="nobody") == 1
 
 
 def _is_answering(running: Api) -> bool:
