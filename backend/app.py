@@ -23,6 +23,7 @@ from backend.monitoring.state import State
 from backend.monitoring.telling import Teller
 from backend.monitoring.tracing import find_tracing
 from backend.monitoring.traffic import Traffic
+from backend.records.log import RecordLog
 from backend.serving.prediction_ids import PredictionIds
 from backend.serving.shelf import Shelf
 from backend.settings import VERSION, Settings
@@ -54,6 +55,8 @@ def start_app(settings: Settings) -> ExpressApp:
     platform.shelf.start()
     platform.pulse.start()
     atexit.register(platform.pulse.stop)
+    platform.records.start()
+    atexit.register(platform.records.stop)
     platform.teller.start()
     atexit.register(platform.teller.stop)
     return with_express(app)
@@ -68,13 +71,14 @@ def _platform(app: Flask, settings: Settings) -> Platform:
     shelf = Shelf(settings, app.app_context)
     traffic = Traffic(shelf.knows)
     teller, clock = _teller(settings), ClockWatch()
-    metrics = Metrics(traffic, lambda: teller.dropped)
+    records = RecordLog(settings)
+    metrics = Metrics(traffic, lambda: teller.dropped, records)
     shelf.on_swap = lambda swap: metrics.count_swap(swap.model, swap.result)
     with app.app_context():
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
     exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)
-    return Platform(settings, shelf, traffic, pulse, teller, exposition, PredictionIds.open(settings))
+    return Platform(settings, shelf, traffic, pulse, teller, exposition, PredictionIds.open(settings), records)
 
 
 def _teller(settings: Settings) -> Teller:

@@ -120,6 +120,26 @@ class Settings(BaseSettings):
     traffic_days: Annotated[int, Field(ge=1, le=3660)] = Field(
         30, description="How long sums of predictions are kept, in days"
     )
+    records: Literal["on", "off"] = Field(
+        "on", description="Whether predictions are kept (`on`), so that they can be judged by what really happened"
+    )
+    records_when_full: Literal["drop", "slow"] = Field(
+        "drop",
+        description="Where records come faster than the disk takes them: `drop` and count them, or `slow` predictions down, by a second at most",
+    )
+    records_queue_mb: Annotated[int, Field(ge=1, le=65536)] = Field(
+        64, description="Records that may wait in memory to be written, in megabytes"
+    )
+    records_flush_ms: Annotated[int, Field(ge=10, le=10_000)] = Field(
+        200, description="How often records are written, in milliseconds: what a killed process can lose"
+    )
+    records_sync_seconds: Annotated[float, Field(ge=0.1, le=600)] = Field(
+        2, description="How often they are forced onto the disk, in seconds: what a power cut can lose"
+    )
+    records_days: Annotated[int, Field(ge=1, le=3660)] = Field(
+        90,
+        description="How long records and outcomes are kept, in days; a model may keep its own longer, none for less",
+    )
     access_token_minutes: Annotated[int, Field(ge=1, le=60)] = Field(15, description="Life of a person's access token")
     refresh_token_days: Annotated[int, Field(ge=1, le=90)] = Field(
         30, description="Life of a person's session without signing in again"

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from backend.api.access import Misbound, Token, digest_of, identify, verify_access
 from backend.api.admission import limits_of
 from backend.api.client_certificate import CLAIMS, find_certificate
-from backend.api.express_routes import DEFAULT, Head, Predicted, Protocol, Quick, route_of
+from backend.api.express_routes import DEFAULT, LENGTH, Head, Predicted, Protocol, Quick, route_of
 from backend.api.gate import Gate
 from backend.api.naming import names_for
 from backend.api.platform import Platform
 from backend.api.recall import Unremembered
+from backend.api.recording import record_of
 from backend.api.request_id import request_id_of
 from backend.api.secure_headers import headers_over_tls
 from backend.errors import SignetError
@@ -43,6 +44,7 @@ class Express:
     def __init__(self, gate: Gate, platform: Platform) -> None:
         self.gate, self.traffic, self.teller, self.shelf = gate, platform.traffic, platform.teller, platform.shelf
         self.max_rows, self.prediction_ids = platform.settings.max_rows, platform.prediction_ids
+        self.records = platform.records
         self._most_waited = platform.settings.prediction_wait_seconds
         self._max_body = platform.settings.max_body_mb * 1024 * 1024
 
@@ -126,6 +128,8 @@ class _Call:
 
     def at_once(self, body: bytes) -> Answer | Later | None:
         """The answer, where the model says that it is brief for as many rows as the body may hold."""
+        if self._way.records.is_crowded:
+            return LATER
         most = len(body) // (_SHORTEST_VALUE * len(self._served.signature.columns)) + 1
         if most <= _FEW_ROWS and len(body) <= _SMALL_BODY:
             return self._answer(body, self._asked.protocol.predict) if self._served.is_brief(most) else LATER
@@ -139,23 +143,23 @@ class _Call:
         try:
             name = names_for(self._way.prediction_ids, self._caller.subject)
             predicted = predict(self._served, body, self._asked.head, self._way.max_rows, name)
-            return LATER if predicted is None else self._told(predicted, len(body))
+            return LATER if predicted is None else self._told(predicted, body)
         except SignetError:
             return None
         finally:
             self._way.traffic.leave()
 
-    def _told(self, predicted: Predicted, received: int) -> Answer | None:
+    def _told(self, predicted: Predicted, body: bytes) -> Answer | None:
         # The last step, for what is spent stays spent, and before it nothing has happened.
         limits = limits_of(self._caller, predicts=True)
         if limits and not self._way.gate.allowances.spend_held(self._caller.id, limits):
             return None
         identifier = request_id_of(self._asked.head.get("HTTP_X_REQUEST_ID"))
-        self._note(identifier, predicted, received)
+        self._note(identifier, predicted, body)
         length = ("Content-Length", str(len(predicted.body)))
         return Answer((*predicted.kind, length, ("X-Request-Id", identifier)), predicted.body, _HEADERS)
 
-    def _note(self, identifier: str, predicted: Predicted, received: int) -> None:
+    def _note(self, identifier: str, predicted: Predicted, body: bytes) -> None:
         served, protocol, head = self._served, self._asked.protocol, self._asked.head
         seconds, path = time.perf_counter() - self._began, head["PATH_INFO"]
         self._way.traffic.record(
@@ -167,6 +171,8 @@ class _Call:
             seconds=seconds,
             status=200,
         )
+        asked = head.get("CONTENT_TYPE", ""), head.get(LENGTH)
+        self._way.records.keep(record_of(served, protocol.name, self._caller, seconds, asked, body, predicted))
         self._way.teller.tell(
             Exchange(
                 at=time.time(),
@@ -179,7 +185,7 @@ class _Call:
                 caller=self._caller,
                 model=served.model,
                 version=served.version,
-                received=received,
+                received=len(body),
                 sent=len(predicted.body),
             )
         )

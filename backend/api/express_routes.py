@@ -16,16 +16,17 @@ Head = Mapping[str, Any]
 
 _JSON: Headers = (("Content-Type", "application/json"),)
 _BINARY = ("Content-Type", "application/octet-stream")
-_LENGTH = f"HTTP_{HEADER.upper().replace('-', '_')}"
+LENGTH = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
 class Predicted(NamedTuple):
-    """The body of an answer, the headers that say what it is, for how many rows it is, and its id."""
+    """The body of an answer, the headers that say what it is, for how many rows it is, its id, and where its JSON ends (0: nowhere else)."""
 
     body: bytes
     kind: Headers
     rows: int
     id: str
+    json_length: int = 0
 
 
 Predict = Callable[[ServedModel, bytes, Head, int, Namer], Predicted]
@@ -66,11 +67,11 @@ def _native_quick(served: ServedModel, body: bytes, _head: Head, max_rows: int, 
 
 
 def _infer(served: ServedModel, body: bytes, head: Head, max_rows: int, name: Namer) -> Predicted:
-    return _inferred(open_inference.answer_body(served, body, head.get(_LENGTH), max_rows, name))
+    return _inferred(open_inference.answer_body(served, body, head.get(LENGTH), max_rows, name))
 
 
 def _infer_quick(served: ServedModel, body: bytes, head: Head, max_rows: int, name: Namer) -> Predicted | None:
-    found = open_inference.answer_numbers(served, body, head.get(_LENGTH), max_rows, name)
+    found = open_inference.answer_numbers(served, body, head.get(LENGTH), max_rows, name)
     return None if found is None else _inferred(found)
 
 
@@ -78,7 +79,8 @@ def _inferred(found: open_inference.Answered) -> Predicted:
     identified = (IDENTIFIED, found.id)
     if found.json_length is None:
         return Predicted(found.body, (identified, *_JSON), found.rows, found.id)
-    return Predicted(found.body, (identified, (HEADER, str(found.json_length)), _BINARY), found.rows, found.id)
+    kind = (identified, (HEADER, str(found.json_length)), _BINARY)
+    return Predicted(found.body, kind, found.rows, found.id, found.json_length)
 
 
 def _score(served: ServedModel, body: bytes, _head: Head, max_rows: int, name: Namer) -> Predicted:

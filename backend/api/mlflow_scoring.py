@@ -11,6 +11,7 @@ from backend.api.naming import HEADER, caller_names
 from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.problem import restated
+from backend.api.recording import note_answer
 from backend.api.routing import Endpoints, VersionQuery
 from backend.errors import NotFound
 from backend.identity.principal import Permission
@@ -98,9 +99,10 @@ def _score(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
     note_served(served.version)
     predicted = _predicted(served, payload, kind, platform.settings)
     note_served(served.version, len(predicted.values))
-    headers = {HEADER: caller_names()(served.tag, len(predicted.values))}
+    identifier = caller_names()(served.tag, len(predicted.values))
+    note_answer(served, identifier, payload)
     body = write_json({"predictions": predicted.json_values()})
-    return Response(body, content_type="application/json", headers=headers)
+    return Response(body, content_type="application/json", headers={HEADER: identifier})
 
 
 def _predicted(served: ServedModel, payload: bytes, kind: str, settings: Settings) -> Outputs:

@@ -4,6 +4,7 @@ import time
 
 from flask import Response, current_app, g, request
 
+from backend.api import recording
 from backend.api.platform import current_platform
 from backend.api.refusals import caller_of
 from backend.api.routing import Endpoint
@@ -41,6 +42,7 @@ def end(response: Response) -> None:
     version, rows = request.environ.get(_SERVED, ("", 0))
     if isinstance(endpoint, Endpoint) and endpoint.predicts:
         _count(endpoint.protocol, response.status_code, seconds, model, version, rows)
+        recording.keep(endpoint.protocol, seconds, response)
     _tell(response, seconds, model, version)
 
 

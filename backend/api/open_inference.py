@@ -12,6 +12,7 @@ from backend.api.naming import HEADER, caller_names
 from backend.api.observing import note_served
 from backend.api.platform import Platform
 from backend.api.problem import restated
+from backend.api.recording import note_answer
 from backend.api.routing import Endpoints
 from backend.identity.principal import Permission
 from backend.protocols import open_inference as protocol
@@ -172,6 +173,7 @@ def _infer(served: ServedModel, payload: bytes, platform: Platform) -> Response:
     length = request.headers.get(protocol.HEADER)
     found = answer_body(served, payload, length, platform.settings.max_rows, caller_names())
     note_served(served.version, found.rows)
+    note_answer(served, found.id, payload)
     headers = {HEADER: found.id}
     if found.json_length is None:
         return Response(found.body, content_type="application/json", headers=headers)

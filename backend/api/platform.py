@@ -8,6 +8,7 @@ from backend.monitoring.exposition import Exposition
 from backend.monitoring.pulse import Pulse
 from backend.monitoring.telling import Teller
 from backend.monitoring.traffic import Traffic
+from backend.records.log import RecordLog
 from backend.serving.prediction_ids import PredictionIds
 from backend.serving.shelf import Shelf
 from backend.settings import Settings
@@ -24,6 +25,7 @@ class Platform:
     teller: Teller
     exposition: Exposition
     prediction_ids: PredictionIds
+    records: RecordLog
 
 
 def current_platform() -> Platform:

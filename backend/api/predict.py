@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from backend.api.naming import caller_names
 from backend.api.observing import note_served
 from backend.api.platform import Platform
+from backend.api.recording import note_answer
 from backend.api.routing import Endpoints, VersionQuery
 from backend.errors import SignetError
 from backend.identity.principal import Permission
@@ -47,8 +48,9 @@ def answer(model: str, payload: bytes, query: VersionQuery, platform: Platform) 
         native.parse(payload, max_rows=platform.settings.max_rows)  # what is wrong with the body is said first
         raise
     note_served(served.version)
-    body, rows, _ = answer_body(served, payload, platform.settings.max_rows, caller_names())
+    body, rows, identifier = answer_body(served, payload, platform.settings.max_rows, caller_names())
     note_served(served.version, rows)
+    note_answer(served, identifier, payload)
     return Response(body, content_type="application/json")
 
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from backend.monitoring.series import MOST_SERIES, PredictionSeries
 from backend.monitoring.traffic import Series, Sums, Traffic
+from backend.records.log import RecordLog
 
 _IN_FLIGHT = "Requests of any kind that have begun and are not over"
 _SWAPS = "Versions that took their place behind an alias (result succeeded) or could not be loaded (failed)"
@@ -22,7 +23,12 @@ class Metrics:
     """
 
     def __init__(
-        self, traffic: Traffic, dropped: Callable[[], int] = lambda: 0, *, most_series: int = MOST_SERIES
+        self,
+        traffic: Traffic,
+        dropped: Callable[[], int] = lambda: 0,
+        records: RecordLog | None = None,
+        *,
+        most_series: int = MOST_SERIES,
     ) -> None:
         self._traffic, self._dropped, self._told_dropped = traffic, dropped, 0
         self.registry = registry = CollectorRegistry()
@@ -31,6 +37,7 @@ class Metrics:
         self._in_flight = Gauge("signet_requests_in_flight", _IN_FLIGHT, multiprocess_mode="livesum", registry=registry)
         self._swaps = Counter("signet_model_swaps_total", _SWAPS, ("model", "result"), registry=registry)
         self._untold = Counter("signet_access_log_dropped_total", _UNTOLD, registry=registry)
+        self._records = None if records is None else _Records(registry, records)
         self._process = _Process(registry)
 
     def add(self, taken: Mapping[Series, Sums]) -> None:
@@ -48,7 +55,33 @@ class Metrics:
         dropped = self._dropped()
         self._untold.inc(dropped - self._told_dropped)
         self._told_dropped = dropped
+        if self._records is not None:
+            self._records.sample()
         self._process.sample()
+
+
+class _Records:
+    """How the log of predictions fares."""
+
+    def __init__(self, registry: CollectorRegistry, log: RecordLog) -> None:
+        self._log, self._told = log, (0, 0)
+        self._kept = Counter("signet_records_kept_total", "Predictions that were written down", registry=registry)
+        self._dropped = Counter(
+            "signet_records_dropped_total", "Predictions that were answered and not written down", registry=registry
+        )
+        self._waiting = Gauge(
+            "signet_records_waiting",
+            "Predictions in memory that are not written down yet",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+
+    def sample(self) -> None:
+        kept, dropped = self._log.kept, self._log.dropped
+        self._kept.inc(kept - self._told[0])
+        self._dropped.inc(dropped - self._told[1])
+        self._told = (kept, dropped)
+        self._waiting.set(self._log.waiting)
 
 
 class _Process:
