@@ -28,7 +28,8 @@ configure() {
         servers="$servers server unix:$socket fail_timeout=1s;"
     done
     rm -rf /run/nginx/conf.new
-    cp -R /etc/signet/nginx /run/nginx/conf.new
+    mkdir /run/nginx/conf.new
+    cp /etc/signet/nginx/* /run/nginx/conf.new
     sed "s|server unix:/run/signet/api.sock;|$servers|" /etc/signet/nginx/nginx.conf >/run/nginx/conf.new/nginx.conf
     rm -rf /run/nginx/conf
     mv /run/nginx/conf.new /run/nginx/conf
