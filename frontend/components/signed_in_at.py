@@ -40,8 +40,8 @@ def _row(each: SignedInAt, *, end: Callable[[SignedInAt], None] | None) -> None:
 
 def _place(address: str) -> str:
     if address in {"127.0.0.1", "::1"}:
-        return "the machine of the platform"
-    return states.plain(address) or "address not known"
+        return "The machine of the platform"
+    return states.plain(address) or "Address not known"
 
 
 def _times(each: SignedInAt) -> str:

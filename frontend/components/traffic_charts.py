@@ -16,6 +16,7 @@ from signet_client.traffic_types import Traffic, TrafficLine, TrafficPoint
 
 # The legend takes a part of it.
 HEIGHT = 280
+LEGEND_ROW = 22
 MOST_LINES = 8
 HOUR_SECONDS = 3600
 # The third colour of the theme is a calm blue; what failed takes the fourth, which is red.
@@ -63,7 +64,8 @@ def apart(found: Traffic) -> None:
         return _lines({label: (line, figure) for label, line in lines.items()}, measure, found["step"], legend)
 
     # One legend for all three: the colours are the same.
-    _titled("Requests", "In each step of time.", of_each(_requests, COUNT, legend=charts.legend(columns=2)), told)
+    requests = of_each(_requests, COUNT, legend=charts.legend(columns=2))
+    _titled("Requests", "In each step of time.", requests, told, height=HEIGHT + LEGEND_ROW * (len(lines) // 2))
     left, right = st.columns(2, gap="large")
     with left:
         _titled("Error rate", "Refused and failed.", of_each(_rate, SHARE), told)
@@ -73,9 +75,9 @@ def apart(found: Traffic) -> None:
         st.caption(f"The {len(lines)} busiest are drawn; the tables have the others too.")
 
 
-def _titled(title: str, meaning: str, chart: Chart, told: str) -> None:
+def _titled(title: str, meaning: str, chart: Chart, told: str, *, height: int = HEIGHT) -> None:
     st.markdown(f"**{title}**", help=meaning)
-    st.altair_chart(chart.properties(height=HEIGHT), width="stretch", alt=f"{title} over time. {told}.")
+    st.altair_chart(chart.properties(height=height), width="stretch", alt=f"{title} over time. {told}.")
 
 
 def _requests(point: TrafficPoint) -> float:

@@ -31,7 +31,7 @@ def upload_rows(key: str, most_mb: int) -> str | None:
 
 
 def _drop(key: str, most_mb: int, takes: str, accept: str, finish: str, options: Mapping[str, str]) -> str | None:
-    limit = f"{most_mb} MB"
+    limit = f"{most_mb // 1024} GB" if most_mb % 1024 == 0 else f"{most_mb} MB"
     data = {"max_bytes": most_mb * 1024 * 1024, "limit": limit, "options": dict(options)}
     data |= {"takes": takes, "accept": accept, "finish": finish}
     result = _component(key=key, data=data, on_uploaded_change=lambda: None)

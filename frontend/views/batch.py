@@ -26,6 +26,11 @@ SHOWN = 200
 PROBLEM_NAMES = ["row", "field", "problem"]
 ADDRESS = "/ui/downloads/scored"
 _KEY = "scored"
+_PROBLEMS = {
+    "row": st.column_config.NumberColumn("Row", width=90, format="localized"),
+    "field": st.column_config.TextColumn("Column", width="medium"),
+    "problem": st.column_config.TextColumn("Problem", width="large"),
+}
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ def _answers(result: Result) -> None:
 def _wrong(result: Result) -> None:
     st.subheader("What does not fit", anchor=False)
     st.caption("Rows are counted from 1 below the header.")
-    st.dataframe(result.wrong, hide_index=True, key="scored_problems")
+    st.dataframe(result.wrong, hide_index=True, key="scored_problems", column_config=_PROBLEMS)
     stem = PurePath(result.name).stem or "rows"
     download(
         "Save this list", ADDRESS, key="save_problems", filename=f"{stem}-problems.csv", body={"token": result.problems}

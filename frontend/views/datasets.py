@@ -111,12 +111,16 @@ def _delete(dataset: Dataset) -> None:
 
 def _columns(dataset: Dataset) -> None:
     shown = {
-        "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=130),
         "Spread": st.column_config.BarChartColumn(
             help="How often small to large values occur, or the most common ones.", y_min=0
         ),
     }
     rows = [_profile(column, dataset["rows"]) for column in dataset["columns"]]
+    if not any("min" in column or "top" in column for column in dataset["columns"]):
+        st.caption("The spread and the range of each column are left out where a table has so many of them.")
+        for row in rows:
+            del row["Spread"], row["Range"]
     height: Literal["content", "auto"] = "content" if len(rows) <= MOST_AT_ONCE else "auto"
     st.dataframe(
         rows, hide_index=True, column_config=shown, placeholder="", height=height, alt="Profile of each column"

@@ -73,7 +73,13 @@ def _detail(job: Job) -> None:
     _facts(job)
     if job["state"] == "failed":
         st.error(states.plain(job.get("error") or "The training failed without a reason."), icon=":material/error:")
-        links.link("train", "Change something and train again", dataset=job.get("dataset_id", ""))
+        links.link(
+            "train",
+            "Change something and train again",
+            dataset=job.get("dataset_id", ""),
+            target=job.get("target", ""),
+            model=job.get("model", ""),
+        )
     if job["state"] == "succeeded":
         _result(job)
     _warnings(job)

@@ -42,7 +42,7 @@ def _by_subscriber(certificates: Sequence[Certificate]) -> Valid:
 
 def row(each: Subscriber, valid: Sequence[Certificate]) -> None:
     """One subscriber in a list, with the certificates of it that are valid."""
-    name, state, holds = st.columns([4, 2, 4], vertical_alignment="center")
+    name, state, holds = st.columns([4, 2, 5], vertical_alignment="center")
     with name:
         links.link("subscribers", states.plain(each["name"]), icon=":material/hub:", id=each["id"])
         if each["description"]:

@@ -10,6 +10,7 @@ import streamlit as st
 from frontend import session
 from frontend.components import links, lists, states, words
 from frontend.components.schema_form import form_value, in_rows
+from frontend.views import training_review
 from signet_client.types import Algorithm, Column, Dataset, Task
 
 LIKELY_TARGETS = (
@@ -26,6 +27,7 @@ LIKELY_TARGETS = (
     "class",
 )
 DECIDE = "decide"
+EVERY, SOME, ALL_BUT = "All that help", "Only some", "All but some"
 
 
 def show() -> None:
@@ -42,7 +44,7 @@ def show() -> None:
         with right:
             model = st.text_input(
                 "Name of the model",
-                value=words.slug(dataset["name"]),
+                value=_asked_for(dataset, "model")[:63] or words.slug(dataset["name"]),
                 key=f"model_{dataset['id']}",
                 max_chars=63,
                 help="A new version is added where the model exists already.",
@@ -50,7 +52,11 @@ def show() -> None:
         task = _task(next(column for column in dataset["columns"] if column["name"] == target))
     columns = _columns(dataset, target)
     algorithm, hyperparameters, seed = _algorithm()
-    if st.button("Start training", key="start", type="primary", icon=":material/play_arrow:", disabled=not model):
+    kind = task or likely_task(next(column for column in dataset["columns"] if column["name"] == target))
+    training_review.draw(dataset, target, kind, columns, algorithm, model)
+    if st.button(
+        "Start training", key="start", type="primary", icon=":material/play_arrow:", disabled=not model or columns == []
+    ):
         job = session.api().jobs.start(
             dataset_id=dataset["id"],
             target=target,
@@ -74,6 +80,11 @@ def _dataset(found: list[Dataset]) -> Dataset:
     return by_id[st.selectbox("Dataset", ids, key="dataset", index=index, format_func=lambda each: labels[each])]
 
 
+def _asked_for(dataset: Dataset, name: str) -> str:
+    """What a link to this page says of the dataset that it names; empty for any other dataset."""
+    return links.chosen(name) or "" if links.chosen("dataset") == dataset["id"] else ""
+
+
 def likely_target(columns: Sequence[Column], dataset: str = "") -> int:
     """The place of the column that people most likely want to predict: by its name, else the last one."""
     names = [column["name"].strip().lower() for column in columns]
@@ -91,11 +102,11 @@ def likely_task(column: Column) -> Task:
 
 
 def _target(dataset: Dataset) -> str:
-    names = [column["name"] for column in dataset["columns"]]
+    names, wanted = [column["name"] for column in dataset["columns"]], _asked_for(dataset, "target")
     return st.selectbox(
         "Column to predict",
         names,
-        index=likely_target(dataset["columns"], dataset["name"]),
+        index=names.index(wanted) if wanted in names else likely_target(dataset["columns"], dataset["name"]),
         key=f"target_{dataset['id']}",
         help="The model learns to tell it from the other columns.",
     )
@@ -113,13 +124,20 @@ def _task(target: Column) -> Task | None:
 
 
 def _columns(dataset: Dataset, target: str) -> list[str] | None:
+    """The columns to learn from; None where the platform decides, none where the person has not chosen yet."""
     names = [column["name"] for column in dataset["columns"] if column["name"] != target]
     with st.expander("Columns to learn from", icon=":material/view_column:"):
-        own = st.toggle("Choose them myself", key="own_columns")
-        st.caption("Otherwise all are used, but for those that only number the rows or repeat the target.")
-        if not own:
+        way = st.segmented_control("Which", [EVERY, SOME, ALL_BUT], default=EVERY, required=True, key="which_columns")
+        if way not in {SOME, ALL_BUT}:
+            st.caption("All columns but those that only number the rows or repeat the target.")
             return None
-        return st.multiselect("Columns", names, default=names, key=f"columns_{dataset['id']}_{target}")
+        # Nothing is chosen at first: a table may have thousands of columns.
+        label = "Columns to use" if way == SOME else "Columns to leave out"
+        named = st.multiselect(label, names, key=f"{way}_{dataset['id']}_{target}", placeholder="Choose columns")
+        st.caption("What you choose is used as it is, even where a column only numbers the rows.")
+        if way == SOME:
+            return named
+        return [name for name in names if name not in set(named)] if named else None
 
 
 def _algorithm() -> tuple[str, dict[str, Any], int]:

@@ -25,6 +25,7 @@ from tests.left_out import find_chromium
 PASSWORD = "correct horse battery staple"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 WAIT = 60_000
+LOST_PART = "Failed to fetch dynamically imported module"
 NewPage = Callable[..., Page]
 
 
@@ -35,6 +36,7 @@ class Witness:
     origin: str
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    is_stormy: bool = False
 
     def watch(self, context: BrowserContext) -> None:
         context.on("request", self._asked)
@@ -61,14 +63,16 @@ class Witness:
         self.asked.append(request.url)
 
     def _thrown(self, error: WebError) -> None:
-        self.complaints.append(f"thrown: {error.error}")
+        if not (self.is_stormy and LOST_PART in str(error.error)):
+            self.complaints.append(f"thrown: {error.error}")
 
     def _heard(self, message: ConsoleMessage) -> None:
         where = message.location.get("url", "")
         # What our own addresses refuse, the page tells the person; the browser's console notes each of those answers too.
         is_refusal = message.text.startswith("Failed to load resource") and where.startswith(f"{self.origin}/ui/")
         # The machine's network came or went, as it does where containers are started; Streamlit asks again.
-        is_weather = "net::ERR_NETWORK_CHANGED" in message.text
+        self.is_stormy |= "net::ERR_NETWORK_CHANGED" in message.text
+        is_weather = self.is_stormy and ("ERR_NETWORK_CHANGED" in message.text or LOST_PART in message.text)
         if message.type == "error" and not is_refusal and not is_weather:
             self.complaints.append(f"{message.text} ({where})")
 

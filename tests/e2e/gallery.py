@@ -88,7 +88,8 @@ def photograph(page: Page, path: Path) -> None:
     page.screenshot(path=path, animations="disabled", caret="hide")
     page.set_viewport_size({"width": width, "height": usual})
     with Image.open(path) as picture:
-        few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        # A colour that is rare keeps its place among the few: red is, where little fails.
+        few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 

@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.e2e.browsing import PASSWORD, WAIT, session_cookie, sign_in
+from tests.e2e.browsing import PASSWORD, WAIT, Witness, session_cookie, sign_in
 from tests.e2e.running import ROOT, Platform
 
 pytestmark = pytest.mark.browser
@@ -175,6 +175,34 @@ def test_every_answer_carries_the_headers(stranger: httpx.Client, address: str) 
     assert "default-src 'self'" in headers["content-security-policy"]
     assert headers["x-frame-options"] == "DENY"
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_page_brings_nothing_in_from_outside_and_takes_nothing_there(
+    new_page: Callable[[], Page], witness: Witness, platform: Platform, people: dict[str, str]
+) -> None:
+    """What a text of a stranger could make the browser do, were it ever taken for markup."""
+    page = new_page()
+    sign_in(page, platform.ui_url, "web-scientist", PASSWORD)
+    refused = page.evaluate(
+        """async outside => {
+            const refused = []
+            document.addEventListener("securitypolicyviolation", event => refused.push(event.effectiveDirective))
+            const image = new Image()
+            image.src = `${outside}/pixel.png`
+            const script = document.createElement("script")
+            script.src = `${outside}/script.js`
+            const frame = document.createElement("iframe")
+            frame.src = outside
+            document.body.append(image, script, frame)
+            await fetch(outside).catch(() => {})
+            await new Promise(resolve => setTimeout(resolve, 500))
+            return refused.sort()
+        }""",
+        platform.api_url,
+    )
+    assert refused == ["connect-src", "frame-src", "img-src", "script-src-elem"]
+    witness.asked.clear()  # the browser counts as asked what it refused to ask
+    witness.complaints.clear()
 
 
 def test_there_is_no_plain_http(platform: Platform) -> None:

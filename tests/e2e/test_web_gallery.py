@@ -22,6 +22,8 @@ from tests.e2e.showcase import Showcase, busy, furnish
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 FOLDER = os.environ.get("SIGNET_TEST_SCREENSHOTS", "")
+# Those with the most kinds of parts: tiles, charts, forms, chosen things, buttons, passwords.
+IN_THE_DARK = ["home", "monitoring", "predict", "experiments", "account"]
 NAMES = [view.name for view in views(Showcase(*[""] * 7))]
 
 
@@ -91,6 +93,16 @@ def test_a_page_is_within_everybodys_reach(
         page.set_viewport_size({"width": WIDE, "height": 900})
     assert not witness.elsewhere, witness.elsewhere
     assert not witness.complaints, witness.complaints
+
+
+@pytest.mark.parametrize("name", IN_THE_DARK)
+def test_a_page_is_read_in_the_dark(
+    screens: Callable[[int, str], Page], platform: Platform, shown: dict[str, View], name: str
+) -> None:
+    """The theme of the night has colours of its own, and what is written on them."""
+    page = screens(WIDE, "dark")
+    opened(page, platform, shown[name])
+    assert not (found := serious(page)), "\n".join(found)
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])

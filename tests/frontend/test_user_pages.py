@@ -246,7 +246,7 @@ def test_a_person_sees_where_they_are_signed_in_and_ends_what_they_do_not_know(a
     words = browser.words()
     assert "Firefox on Linux" in words
     assert "198\\.51\\.100\\.9" in words
-    assert "address not known" in words
+    assert "Address not known" in words
     assert "end_s-now" not in [button.key for button in tab.button]
     tab.button(key="end_s-phone").click().run()
     assert "Chrome on Android** from 198" in browser.words()
