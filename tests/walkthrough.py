@@ -34,5 +34,5 @@ def verify_printed(steps: Sequence[Step], printed: str) -> None:
 
 
 def _expected(text: str) -> str:
-    pattern = re.escape(text.strip()).replace(re.escape('"..."'), '"[0-9a-f-]{32,36}"')
+    pattern = re.escape(text.strip()).replace(re.escape('"..."'), '"[0-9A-Za-z_-]{32,36}"')
     return re.sub(r"\d+\\\.\d+", r"\\d+(\\.\\d+)?(e-\\d+)?", pattern)
