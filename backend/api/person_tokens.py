@@ -15,7 +15,7 @@ from backend.errors import InvalidToken
 from backend.identity.principal import Principal
 from backend.identity.sessions import verify_session
 from backend.identity.tables import Session
-from backend.identity.token_keys import read_token_key
+from backend.identity.token_keys import read_public_token_key, read_token_key
 from backend.settings import Settings
 
 _ISSUER, _AUDIENCE = "signet", "signet-people"
@@ -33,20 +33,36 @@ class PersonToken:
 def install(app: Flask, settings: Settings) -> None:
     """The one key, issuer and audience that people's tokens have."""
     private, public = read_token_key(settings)
+    _configure(app)
     app.config.update(
-        JWT_ALGORITHM="ES256",
-        JWT_DECODE_ALGORITHMS=["ES256"],
         JWT_PRIVATE_KEY=private,
         JWT_PUBLIC_KEY=public,
         JWT_ENCODE_ISSUER=_ISSUER,
-        JWT_DECODE_ISSUER=_ISSUER,
         JWT_ENCODE_AUDIENCE=_AUDIENCE,
-        JWT_DECODE_AUDIENCE=_AUDIENCE,
-        JWT_DECODE_LEEWAY=5,
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=settings.access_token_minutes),
         JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=settings.refresh_token_days),
     )
     JWTManager(app)
+
+
+def install_verifying(app: Flask, settings: Settings) -> None:
+    """The same for a program that only verifies, which needs no secret; the public key is read anew for each token.
+
+    So a key that is replaced ends its tokens there too, without a restart. UnsafeSettings where there is none.
+    """
+    read_public_token_key(settings)
+    _configure(app)
+    JWTManager(app).decode_key_loader(lambda _header, _claims: read_public_token_key(settings))
+
+
+def _configure(app: Flask) -> None:
+    app.config.update(
+        JWT_ALGORITHM="ES256",
+        JWT_DECODE_ALGORITHMS=["ES256"],
+        JWT_DECODE_ISSUER=_ISSUER,
+        JWT_DECODE_AUDIENCE=_AUDIENCE,
+        JWT_DECODE_LEEWAY=5,
+    )
 
 
 def issue_tokens(session: Session, settings: Settings) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.durable import flush
@@ -25,7 +26,7 @@ from backend.identity.authority_files import (
     seal_keys,
     write_certificates,
 )
-from backend.identity.handing_out import hand_out
+from backend.identity.handing_out import PEOPLES_KEY, hand_out
 from backend.pki.authority import Authority, is_ageing
 from backend.pki.certifying import pem
 from backend.pki.keystore import (
@@ -70,12 +71,16 @@ def ensure_server_certificate(settings: Settings) -> x509.Certificate:
 
 
 def ensure_token_key(settings: Settings) -> Path:
-    """The file of the private key (EC P-256, PEM, 0600) that signs people's tokens (ES256); made where there is none."""
+    """The file of the private key (EC P-256, PEM, 0600) that signs people's tokens (ES256); made where there is none.
+
+    Its public half lies beside it, for programs that only verify. UnsafeSettings where the file is open to others or holds no key.
+    """
     path = settings.certs / "token-key.pem"
     with locked(settings.certs):
         if not path.exists():
             write_private(path, private_pem(ec.generate_private_key(ec.SECP256R1())))
-        read_private(path)
+        _publish(settings.certs / PEOPLES_KEY, _public_half(path))
+        hand_out(settings)
     return path
 
 
@@ -129,6 +134,14 @@ def _with_issuers_in_date(settings: Settings) -> Authority:
         write_certificates(authority, authority_folder(settings))
     _publish(settings.certs / "ca.pem", pem(authority.root))
     return authority
+
+
+def _public_half(path: Path) -> bytes:
+    try:
+        key = serialization.load_pem_private_key(read_private(path), password=None).public_key()
+    except ValueError as error:
+        raise UnsafeSettings(f"{path} holds no private key. Restore it from a backup or remove it.") from error
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _publish(path: Path, content: bytes) -> None:

@@ -9,12 +9,17 @@ from backend.settings import Settings
 
 # Keys before certificates: who reads in between finds a pair that does not match, and goes on with the one before.
 _SERVER: Final = ("server.key", "server.pem", "ca.pem")
+# The public half of the key that signs the tokens of people.
+PEOPLES_KEY: Final = "token-public-key.pem"
 NEEDED: Final = {
     "proxy": (*_SERVER, "authority/subscribers-ca.pem"),
     "web-app": (*_SERVER, "web-app.pem"),
     "worker": ("mlflow-token",),
-    "mlflow": ("mlflow-token", "token-key.pem"),
+    # It verifies people's tokens and makes none.
+    "mlflow": ("mlflow-token", PEOPLES_KEY),
 }
+# Given by an earlier version, and taken back.
+_NO_LONGER: Final = {"mlflow": ("token-key.pem",)}
 
 
 def hand_out(settings: Settings) -> None:
@@ -26,6 +31,8 @@ def hand_out(settings: Settings) -> None:
         if folder.is_dir():
             for name in names:
                 _copy(settings.certs / name, folder / name)
+            for name in _NO_LONGER.get(program, ()):
+                (folder / name).unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ def create() -> Starlette:
     """MLflow's app, whose visitors show an access token of the platform (Bearer) or their password (Basic)."""
     settings = load_settings()
     people = create_storage(settings)
-    person_tokens.install(people, settings)
+    person_tokens.install_verifying(people, settings)
 
     def authenticate(header: str) -> Person:
         with people.app_context():

@@ -19,7 +19,7 @@ from backend.identity import authority as authority_module
 from backend.identity import server_certificate
 from backend.identity.authority import ensure_authority, ensure_secret, ensure_server_certificate, ensure_token_key
 from backend.identity.server_certificate import server_hosts
-from backend.identity.token_keys import read_token_key
+from backend.identity.token_keys import read_public_token_key, read_token_key
 from backend.settings import REPOSITORY, Settings
 
 SECRETS = {"key-encryption-key", "server.key", "web-app.pem", "root.key", "subscribers-ca.key", "server-ca.key"}
@@ -259,6 +259,18 @@ class TestSecrets:
         assert key.curve.name == "secp256r1"
         assert ensure_token_key(settings).read_bytes() == content
 
+    def test_its_public_half_lies_beside_it_and_follows_it(self, settings: Settings) -> None:
+        private, public = read_token_key(settings)
+        assert public == read_public_token_key(settings) == _public_half(private)
+        (settings.certs / "token-key.pem").unlink()
+        replaced = read_token_key(settings)
+        assert replaced == (replaced[0], _public_half(replaced[0]))
+        assert public not in replaced
+
+    def test_without_it_who_only_verifies_is_told(self, settings: Settings) -> None:
+        with pytest.raises(UnsafeSettings, match=r"token-public-key\.pem is missing"):
+            read_public_token_key(settings)
+
     def test_a_token_key_that_is_none_is_named(self, settings: Settings) -> None:
         path = ensure_token_key(settings)
         path.write_text("half a key")
@@ -283,6 +295,11 @@ class TestSecrets:
             ensure_token_key(settings)
         with pytest.raises(UnsafeSettings):
             ensure_secret(token)
+
+
+def _public_half(private: str) -> str:
+    key = serialization.load_pem_private_key(private.encode(), password=None).public_key()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _another_key() -> bytes:

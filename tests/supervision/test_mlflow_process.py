@@ -2,17 +2,21 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from backend.api import person_tokens
 from backend.audit.tables import AuditEvent
 from backend.audit.verify import verify_chain
 from backend.database import db
 from backend.identity.authority import ensure_token_key
 from backend.identity.principal import Role
+from backend.identity.sessions import start_session
+from backend.identity.tables import User
 from backend.identity.users import create_user
 from backend.migrations.upgrade import upgrade
 from backend.settings import Settings
@@ -31,10 +35,12 @@ def mlflow(tmp_path: Path) -> Iterator[Mlflow]:
     settings = Settings(home=tmp_path)
     (tmp_path / "data").mkdir()
     upgrade(settings)
-    ensure_token_key(settings)
-    with create_storage(settings).app_context():
+    app = create_storage(settings)
+    person_tokens.install(app, settings)
+    with app.app_context():
         create_user("ada", PASSWORD, Role.SCIENTIST)
         db.session.commit()
+        (settings.certs / "token-key.pem").unlink()  # MLflow needs its public half alone
         running = start_mlflow(tmp_path, application="backend.supervision.mlflow_process:create")
         yield running
         running.stop()
@@ -68,3 +74,16 @@ def test_what_people_do_there_is_in_the_journal(mlflow: Mlflow) -> None:
         ("request.refused", "ada", "POST /api/2.0/mlflow/users/create", here, refused),
     ]
     assert verify_chain().ok
+
+
+def test_a_token_is_verified_by_the_public_half_of_its_key(mlflow: Mlflow) -> None:
+    user = db.session.scalars(select(User)).one()
+    token = person_tokens.issue_access_token(start_session(user, timedelta(minutes=5)))
+    db.session.commit()
+    asked = f"{mlflow.url}{API}/experiments/get?experiment_id=0"
+    assert httpx.get(asked, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code == 200
+    ensure_token_key(mlflow.settings)  # another key than the one that signed
+    # A token that is not remembered: MLflow was not asked with it before.
+    again = person_tokens.issue_access_token(start_session(user, timedelta(minutes=5)))
+    db.session.commit()
+    assert httpx.get(asked, headers={"Authorization": f"Bearer {again}"}, timeout=30).status_code == 401
