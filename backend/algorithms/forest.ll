@@ -87,16 +87,46 @@ arrived:
 }
 
 ; Rows (n, columns) of float64 as columns of 64 rows of float32, twice: with what is missing as the smallest number, then as the largest.
-define internal void @turn(ptr %rows, i64 %n, i64 %width, ptr %turned) noinline {
+; Squares of 8 first, the last of them over columns that were turned already; what is left, row by row.
+define internal void @turn(ptr %rows, i64 %n, i64 %width, ptr %turned) noinline "prefer-vector-width"="512" "min-legal-vector-width"="512" {
 entry:
   %cells = mul i64 %width, 64
-  br label %row
+  %is.wide = icmp uge i64 %width, 8
+  %eights = and i64 %n, -8
+  %squared = select i1 %is.wide, i64 %eights, i64 0
+  %last = sub i64 %width, 8
+  br label %band
+band:
+  %b = phi i64 [ 0, %entry ], [ %b.next, %band.done ]
+  %b.more = icmp ult i64 %b, %squared
+  br i1 %b.more, label %band.open, label %row
+band.open:
+  %band.start = mul i64 %b, %width
+  %b.next = add i64 %b, 8
+  br label %square
+square:
+  %s = phi i64 [ 0, %band.open ], [ %s.next, %square ]
+  %is.last = icmp uge i64 %s, %last
+  %place = select i1 %is.last, i64 %last, i64 %s
+  %square.from = add i64 %band.start, %place
+  %square.at = getelementptr double, ptr %rows, i64 %square.from
+  %square.column = mul i64 %place, 64
+  %square.to = add i64 %square.column, %b
+  %square.turned = getelementptr float, ptr %turned, i64 %square.to
+  call void @turn_square(ptr %square.at, i64 %width, ptr %square.turned, i64 %cells)
+  %s.next = add i64 %s, 8
+  br i1 %is.last, label %band.done, label %square
+band.done:
+  br label %band
 row:
-  %r = phi i64 [ 0, %entry ], [ %r.next, %row.done ]
+  %r = phi i64 [ %squared, %band ], [ %r.next, %row.done ]
+  %r.more = icmp ult i64 %r, %n
+  br i1 %r.more, label %row.open, label %done
+row.open:
   %row.start = mul i64 %r, %width
   br label %cell
 cell:
-  %c = phi i64 [ 0, %row ], [ %c.next, %cell ]
+  %c = phi i64 [ 0, %row.open ], [ %c.next, %cell ]
   %from = add i64 %row.start, %c
   %from.at = getelementptr double, ptr %rows, i64 %from
   %wide = load double, ptr %from.at
@@ -116,8 +146,7 @@ cell:
   br i1 %c.more, label %cell, label %row.done, !llvm.loop !0
 row.done:
   %r.next = add i64 %r, 1
-  %r.more = icmp ult i64 %r.next, %n
-  br i1 %r.more, label %row, label %done
+  br label %row
 done:
   ret void
 }
@@ -171,7 +200,8 @@ part:
   %turned.at = getelementptr float, ptr %turned, i64 %first
   %part.at = getelementptr float, ptr %sums.at, i64 %first
   call void @add_at_once(ptr %thresholds.at, ptr %columns.at, ptr %leaves.at, ptr %turned.at, ptr %part.at)
-  %first.next = add i64 %first, 32
+  %lanes = call i64 @lanes()
+  %first.next = add i64 %first, %lanes
   %part.more = icmp ult i64 %first.next, %n
   br i1 %part.more, label %part, label %tree.done
 row:

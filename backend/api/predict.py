@@ -86,7 +86,7 @@ def _rendered_many(served: ServedModel, outputs: Outputs, identifier: str) -> by
     if outputs.shares is None:
         return write_json(_rendered(served, native.Question((), many=True), served.as_predictions(outputs), identifier))
     origin = {"model": served.model, "version": served.version, "prediction_id": identifier}
-    return native.render_many(outputs.values, served.class_names, outputs.shares, **origin)
+    return native.render_many(outputs.json_values(), served.class_names, outputs.shares, **origin)
 
 
 def _rendered(

@@ -37,14 +37,15 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Predictions as columns: the labels or numbers (NaN where the model gives none), and (rows, classes) of shares."""
+    """Predictions as columns: an array of labels or a list of numbers (NaN where the model gives none), and (rows, classes) of shares."""
 
-    values: list[Any]
+    values: list[float] | NDArray[Any]
     shares: NDArray[np.float64] | None
 
     def json_values(self) -> list[Any]:
         """The values as strict JSON has them: None where the model gives no finite number."""
-        return self.values if self.shares is not None else [_finite(value) for value in self.values]
+        values = self.values.tolist() if isinstance(self.values, np.ndarray) else self.values
+        return values if self.shares is not None else [_finite(value) for value in values]
 
 
 class ServedModel:
@@ -71,6 +72,7 @@ class ServedModel:
         self._encoder = RowEncoder(signature.columns)
         self._column_encoder = ColumnEncoder(signature.columns)
         self._classes = signature.classes
+        self._labels = _array_of(signature.classes)
         self.class_names = [class_name(label) for label in signature.classes]
         self.takes_numbers = all(column.kind in {"number", "integer"} for column in signature.columns)
 
@@ -104,7 +106,9 @@ class ServedModel:
         if outputs.shares is None:
             return Predictions(outputs.json_values())
         names = self.class_names
-        return Predictions(outputs.values, [dict(zip(names, row, strict=True)) for row in outputs.shares.tolist()])
+        return Predictions(
+            outputs.json_values(), [dict(zip(names, row, strict=True)) for row in outputs.shares.tolist()]
+        )
 
     def predict_rows(self, rows: Sequence[Row]) -> Outputs:
         """The same answer as columns."""
@@ -151,12 +155,19 @@ class ServedModel:
         if not self._classes:
             return Outputs(shares.tolist(), None)
         # The label is the likeliest class by definition, so that the two never contradict each other.
-        return Outputs([self._classes[code] for code in shares.argmax(axis=1).tolist()], shares)
+        return Outputs(self._labels[shares.argmax(axis=1)], shares)
 
 
 def _original(answering: Answering, folder: Path, manifest: Manifest, threads: int) -> Algorithm:
     """What was trained, which may be what answers already."""
     return answering if isinstance(answering, Algorithm) else read_bundle(folder, manifest, threads)[0]
+
+
+def _array_of(classes: Sequence[Label]) -> NDArray[Any]:
+    """Whole numbers and truth values as what they are, everything else as the objects that they are."""
+    found = np.array(classes)
+    is_plain = found.dtype.kind in "bi" and len(set(map(type, classes))) == 1
+    return found if is_plain else np.array(classes, dtype=object)
 
 
 def class_name(label: Label) -> str:

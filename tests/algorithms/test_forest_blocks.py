@@ -15,7 +15,8 @@ from backend.algorithms import forest as forest_module
 from backend.algorithms.contract import Matrix
 from backend.algorithms.flattening import flatten
 from backend.algorithms.forest import Forest
-from backend.algorithms.forest_blocks import DEPTH, INNER, LEAVES, ROWS, lay_out
+from backend.algorithms.forest_blocks import COLUMN, DEPTH, INNER, LEAVES, ROWS, lay_out
+from backend.algorithms.forest_kernel import build_kernel, get_kernel
 
 WIDTH = 4
 CELLS = st.one_of(st.floats(-3, 3), st.sampled_from([np.nan, np.inf, -np.inf, 1e300, -0.0]))
@@ -78,6 +79,30 @@ def test_many_rows_get_the_bits_of_each_alone(kind: str) -> None:
         assert forest.answers(X).tobytes() == one_by_one(forest, X)
 
     agree()
+
+
+def widened(width: int, lanes: int) -> Forest:
+    """The same trees over columns that lie further apart, in a kernel of so many lanes."""
+    forest = made("of both kinds")
+    nodes = forest.nodes.copy()
+    further = np.array([0, width // 2, width - 2, width - 1])
+    columns = nodes["column"] & COLUMN
+    nodes["column"] += (further[columns] - columns) * (nodes["left"] != np.arange(len(nodes)))
+    found = replace(forest, nodes=nodes, width=width)
+    get_kernel()
+    vars(found)["_kernel"] = build_kernel(lanes)
+    return found
+
+
+@pytest.mark.parametrize("lanes", [32, 64])
+@pytest.mark.parametrize("width", [4, 7, 8, 9, 16, 30])
+def test_rows_of_every_width_and_number_are_turned(width: int, lanes: int) -> None:
+    forest = widened(width, lanes)
+    rng = np.random.default_rng(width)
+    for count in (8, 9, 15, 16, 39, 40, 63, 64, 65, 2 * ROWS + 33):
+        X = rng.normal(size=(count, width))
+        X[rng.random(X.shape) < 0.1] = np.nan
+        assert forest.answers(X).tobytes() == one_by_one(forest, X), count
 
 
 def test_both_directions_of_what_is_missing_occur() -> None:
