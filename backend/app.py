@@ -32,7 +32,7 @@ from backend.storage import create_storage
 
 def create_app(settings: Settings) -> Flask:
     """The whole API over one database."""
-    app = create_storage(settings)
+    app = create_storage(settings, threads=settings.server_threads)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     caller.install(app, settings)
     problem.install(app)
@@ -75,6 +75,7 @@ def _platform(app: Flask, settings: Settings) -> Platform:
     metrics = Metrics(traffic, lambda: teller.dropped, records)
     shelf.on_swap = lambda swap: metrics.count_swap(swap.model, swap.result)
     with app.app_context():
+        metrics.count_database_errors(db.engine)
         minutes = Minutes(db.engine)
     pulse = Pulse(traffic, minutes, settings.traffic_days, [metrics.add], [metrics.sample, clock.check])
     exposition = Exposition(metrics, State(settings, shelf, clock, VERSION), pulse.take)

@@ -138,7 +138,9 @@ class RequestTimeout(SignetError):
 
 
 class NotReady(SignetError):
-    """A part that the answer needs is not available yet; trying again later may work."""
+    """A part that the answer needs is not available for now; trying again after `retry_after` seconds may work."""
+
+    retry_after = 1
 
 
 class DigestMismatch(SignetError):

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     database_password: SecretStr = Field(
         SecretStr(""), description="Password of the databases, which their URLs then need not hold"
     )
+    database_seconds: Annotated[float, Field(ge=1, le=600)] = Field(
+        15,
+        description="How long a statement may take, waiting for others included; then the caller is told to try again (503)",
+    )
     mlflow_url: str = Field("", description="Where MLflow answers; loopback and `SIGNET_MLFLOW_PORT` where empty")
     mlflow_bind: str = Field(
         "127.0.0.1",

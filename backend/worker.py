@@ -35,6 +35,7 @@ from backend.training.tables import Job
 from backend.training.tracking import DatasetFacts, log_run
 
 POLL_SECONDS = 0.5
+_THREADS = 2  # the one that works, and the one that holds the job
 _RETRY_SECONDS = 1.0
 _SWEEP_SECONDS = 600.0
 
@@ -152,7 +153,7 @@ def make_worker(settings: Settings) -> Worker:
         return str(register(settings, job=job, run_id=run_id, result_folder=result_folder).version)
 
     tracing = find_tracing(settings, "signet-worker", VERSION)
-    return Worker(create_storage(settings), settings, tracking, registration, tracing=tracing)
+    return Worker(create_storage(settings, threads=_THREADS), settings, tracking, registration, tracing=tracing)
 
 
 def run(settings: Settings) -> None:

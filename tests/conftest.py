@@ -12,12 +12,11 @@ from backend.database import db
 from backend.identity.authority import ensure_token_key
 from backend.identity.principal import Role
 from backend.identity.users import create_user
-from backend.migrations.upgrade import upgrade
 from backend.settings import Settings
 
 PASSWORD = "correct horse battery staple"
 
-pytest_plugins = ["tests.left_out", "tests.mlflow_server", "tests.postgresql"]
+pytest_plugins = ["tests.databases", "tests.left_out", "tests.mlflow_server", "tests.postgresql"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -29,17 +28,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_url: str) -> Settings:
     """A home of its own."""
-    return Settings(home=tmp_path, training_threads=1)
+    return Settings(home=tmp_path, training_threads=1, database_url=database_url)
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    """The API over a fresh, migrated SQLite database; its context is active."""
-    ensure_token_key(settings)
-    upgrade(settings)
-    flask_app = create_app(settings)
+def app(migrated: Settings) -> Iterator[Flask]:
+    """The API over a fresh, migrated database; its context is active."""
+    ensure_token_key(migrated)
+    flask_app = create_app(migrated)
     with flask_app.app_context():
         yield flask_app
         db.session.remove()

@@ -91,9 +91,9 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
 
 
 @pytest.fixture
-def mlflow_settings(tmp_path: Path, mlflow: Mlflow) -> Settings:
+def mlflow_settings(tmp_path: Path, mlflow: Mlflow, database_url: str) -> Settings:
     """A home of its own whose MLflow is the shared one; a test module may return it as its `settings`."""
-    settings = Settings(home=tmp_path, mlflow_url=mlflow.url, training_threads=1)
+    settings = Settings(home=tmp_path, mlflow_url=mlflow.url, training_threads=1, database_url=database_url)
     settings.certs.mkdir(exist_ok=True)
     shutil.copy(token_file(mlflow.settings), token_file(settings))
     return settings

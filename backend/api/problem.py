@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, g, json, request
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from backend import errors
@@ -55,6 +57,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(errors.SignetError, partial(_in_shape, _known))
     app.register_error_handler(HTTPException, partial(_in_shape, _of_http))
     app.register_error_handler(TimeoutError, partial(_in_shape, _timed_out))
+    app.register_error_handler(SQLAlchemyError, partial(_in_shape, _of_database))
     app.register_error_handler(Exception, partial(_in_shape, _unexpected))
 
 
@@ -93,7 +96,7 @@ def _in_shape(render: Callable[[Any], Response], error: Exception) -> Response:
 
 
 def _known(error: errors.SignetError) -> Response:
-    db.session.rollback()
+    _roll_back()
     status = STATUS[type(error)]
     if error.cause or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s: %s (%s) [%s]", type(error).__name__, error.detail, error.cause, g.get("request_id"))
@@ -106,14 +109,14 @@ def _known(error: errors.SignetError) -> Response:
     response = problem(status, _code(type(error)), detail, **members)
     if status == HTTPStatus.UNAUTHORIZED or isinstance(error, errors.InsufficientScope):
         response.headers["WWW-Authenticate"] = _challenge(error)
-    if isinstance(error, errors.TooManyRequests):
+    if isinstance(error, errors.TooManyRequests | errors.NotReady):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
 def _of_http(error: HTTPException) -> Response:
     """What Flask and Werkzeug themselves refuse: unknown paths, methods, broken framing."""
-    db.session.rollback()
+    _roll_back()
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     code = HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")
     detail = "There is nothing at this address." if status == HTTPStatus.NOT_FOUND else error.description
@@ -127,11 +130,32 @@ def _timed_out(error: TimeoutError) -> Response:
     return _known(errors.RequestTimeout("The request took too long to arrive.", cause=str(error)))
 
 
+def _of_database(error: SQLAlchemyError) -> Response:
+    """The database could not, for now, or was told what it cannot keep; anything else is a fault of ours."""
+    cause = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if isinstance(error, OperationalError | PoolTimeout) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    ):
+        return _known(errors.NotReady("The database does not answer for now. Try again in a moment.", cause=cause))
+    if isinstance(error, DataError):
+        return _known(errors.Invalid("A value is too large, or holds a character that cannot be kept.", cause=cause))
+    return _unexpected(error)
+
+
 def _unexpected(error: Exception) -> Response:
     """A fault of ours: the log has the whole of it, the caller its request id."""
-    db.session.rollback()
+    _roll_back()
     _log.error("unexpected error [%s]", g.get("request_id"), exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", _FAULT)
+
+
+def _roll_back() -> None:
+    try:
+        db.session.rollback()
+    except SQLAlchemyError as error:
+        # Nothing was committed, so there is nothing to undo; the connection is not used again.
+        _log.warning("the database is away: %s [%s]", type(error).__name__, g.get("request_id"))
+        db.session.remove()
 
 
 def _challenge(error: errors.SignetError) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import OperationalError
 
 from backend.monitoring.series import MOST_SERIES, PredictionSeries
 from backend.monitoring.traffic import Series, Sums, Traffic
@@ -13,6 +16,9 @@ from backend.records.log import RecordLog
 
 _IN_FLIGHT = "Requests of any kind that have begun and are not over"
 _SWAPS = "Versions that took their place behind an alias (result succeeded) or could not be loaded (failed)"
+_DATABASE = (
+    "Connections and statements that the database did not carry out: away, too slow, full, or two in each other's way"
+)
 _UNTOLD = "Requests that the access log does not tell of, because it was written more slowly than they came"
 
 
@@ -36,6 +42,7 @@ class Metrics:
         registry.register(self.predictions)
         self._in_flight = Gauge("signet_requests_in_flight", _IN_FLIGHT, multiprocess_mode="livesum", registry=registry)
         self._swaps = Counter("signet_model_swaps_total", _SWAPS, ("model", "result"), registry=registry)
+        self._database = Counter("signet_database_errors_total", _DATABASE, registry=registry)
         self._untold = Counter("signet_access_log_dropped_total", _UNTOLD, registry=registry)
         self._records = None if records is None else _Records(registry, records)
         self._process = _Process(registry)
@@ -48,6 +55,15 @@ class Metrics:
     def count_swap(self, model: str, result: str) -> None:
         """An alias was followed, or could not be."""
         self._swaps.labels(model, result).inc()
+
+    def count_database_errors(self, engine: Engine) -> None:
+        """From now on, those of this engine."""
+
+        def count(context: ExceptionContext) -> None:
+            if isinstance(context.sqlalchemy_exception, OperationalError):
+                self._database.inc()
+
+        event.listen(engine, "handle_error", count)
 
     def sample(self) -> None:
         """Note how this process is at this moment."""

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import create_engine, select, text, update
 
 from backend.api.gate import FRESH_SECONDS, Gate
 from backend.audit.tables import AuditEvent
@@ -224,11 +223,10 @@ class Proved:
 
 def _elsewhere(app: Flask, statement: str) -> None:
     """Run by a connection that the app knows nothing of."""
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    connection = sqlite3.connect(path, timeout=10)
-    with connection:
-        connection.execute(statement)
-    connection.close()
+    engine = create_engine(app.config["SQLALCHEMY_DATABASE_URI"])
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
 
 
 class TestBoundToken:

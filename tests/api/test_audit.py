@@ -6,12 +6,10 @@ import io
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
 
 from backend.audit import journal
-from backend.audit.tables import GUARDS
-from backend.database import db
 from tests.api.conftest import Registered
+from tests.audit.conftest import Attack
 from tests.conftest import PASSWORD, Person
 
 NEW = {"username": "ada", "password": PASSWORD, "role": "scientist"}
@@ -204,17 +202,12 @@ def test_the_chain_is_verified_and_the_first_broken_event_named(admin: Person) -
     known = {"position": whole["head"]["position"], "hash": whole["head"]["hash"]}
     assert admin.get("/v1/audit/verify", query_string=known).get_json()["ok"] is True
     assert admin.get("/v1/audit/verify", query_string=known | {"hash": "0" * 64}).get_json()["ok"] is False
-    with db.engine.begin() as connection:
-        for guard in GUARDS["audit_events"]["sqlite"]:
-            connection.execute(text(f"DROP TRIGGER {guard.split()[2]}"))
-        connection.execute(text("UPDATE audit_events SET actor = 'eve' WHERE position = 3"))
+    Attack().edit("actor = 'eve'", "position = 3")
     broken = admin.get("/v1/audit/verify").get_json()
     assert (broken["ok"], broken["first_broken"], broken["events"]) == (False, 3, whole["events"])
 
 
 def test_a_fault_of_the_journal_undoes_the_act(app: Flask, admin: Person) -> None:
-    with db.engine.begin() as connection:
-        connection.execute(text(f"DROP TRIGGER {GUARDS['audit_head']['sqlite'][0].split()[2]}"))
-        connection.execute(text("DELETE FROM audit_head"))
+    Attack().delete("id = 1", "audit_head")
     assert admin.post("/v1/users", json=NEW).status_code == 500
     assert [user["username"] for user in admin.get("/v1/users").get_json()["items"]] == ["admin"]

@@ -46,7 +46,7 @@ class Api:
             self.port = probe.getsockname()[1]
         self.log = settings.home / f"api-{self.port}.log"
         command = [sys.executable, "-m", program, str(settings.home), str(self.port)]
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | _database(settings)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, *([str(proxy_socket)] if proxy_socket else [])],
@@ -70,6 +70,11 @@ class Api:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=60)
+
+
+def _database(settings: Settings) -> dict[str, str]:
+    seconds = str(settings.database_seconds)
+    return {"SIGNET_DATABASE_URL": settings.database_url, "SIGNET_DATABASE_SECONDS": seconds}
 
 
 class Unix(http.client.HTTPConnection):
@@ -125,9 +130,9 @@ class Home:
 
 
 @contextlib.contextmanager
-def home_in(folder: Path) -> Iterator[Home]:
-    """A home with its authority and its migrated database."""
-    settings = Settings(home=folder)
+def home_in(folder: Path, **more: Any) -> Iterator[Home]:
+    """A home with its authority and its migrated database; `more` are other settings."""
+    settings = Settings(home=folder, **more)
     ensure_authority(settings)
     upgrade(settings)
     app = create_storage(settings)
