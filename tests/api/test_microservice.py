@@ -73,7 +73,8 @@ def server(
     registered.keep(_iris(tmp_path / "iris"), "iris", "multiclass", 1, "champion")
     (port,) = free_ports(1)
     trust = ssl.create_default_context(cafile=settings.certs / "ca.pem")
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    known = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "SIGNET_DATABASE_URL": settings.database_url}
+    environment = os.environ | known
     with (tmp_path / "server.log").open("wb") as log:
         command = [sys.executable, "-m", "tests.api.served", str(settings.home), str(port)]
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
@@ -102,7 +103,8 @@ def test_the_page_does_what_it_says(server: str, settings: Settings, tmp_path: P
     # The clock is put right, and the first certificate kept to look at, where the reader would wait three weeks.
     steps[-1] = (f"touch {settings.home}/on-time; cp client.pem first.pem\n{steps[-1][0]}", steps[-1][1])
     script = script_of(steps).replace("https://localhost:8443", server).replace(".venv/bin/python", sys.executable)
-    environment = os.environ | {"SIGNET_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)}
+    known = {"SIGNET_HOME": str(settings.home), "SIGNET_DATABASE_URL": settings.database_url}
+    environment = os.environ | known | {"PYTHONPATH": str(REPOSITORY)}
     began = time.monotonic()
     run = subprocess.run(
         ["bash", "-c", script], cwd=work, env=environment, capture_output=True, text=True, timeout=120, check=False
