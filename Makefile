@@ -7,7 +7,7 @@ LOCKS := requirements-backend.txt requirements-frontend.txt
 export PYTHONPATH := $(CURDIR):$(CURDIR)/client
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run up down test containers check coverage bench screenshots lock clean
+.PHONY: help run up down test containers check audit sbom coverage bench screenshots lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,20 @@ check: $(VENV)/.installed-dev ## Lint, types, import contracts and the tests of 
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(RUN) -m pytest -q tests/architecture
+
+audit: $(VENV)/.installed-dev ## Ask PyPI whether a hole is known in a package that the locks name
+	@for lock in $(LOCKS) requirements-dev.txt; do \
+		echo "== $$lock"; \
+		$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || exit 1; \
+	done
+
+sbom: $(VENV)/.installed-dev ## Write what the locks name for each image as CycloneDX, to build/
+	@mkdir -p build
+	@for part in backend frontend; do \
+		$(RUN) -W ignore::UserWarning -m cyclonedx_py requirements --output-reproducible --spec-version 1.6 --pyproject pyproject.toml \
+			-o build/signet-$$part.cdx.json requirements-$$part.txt || exit 1; \
+	done
+	@ls -l build/*.cdx.json
 
 coverage: $(VENV)/.installed-dev ## Measure the rooms that security hangs on by branch; below 100 % it fails
 	@OMP_NUM_THREADS=1 $(RUN) -m coverage run -m pytest -q -p no:xdist tests/pki tests/identity tests/audit tests/api
