@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -14,9 +13,11 @@ _log = logging.getLogger(__name__)
 
 # More than this waits only where the log is written more slowly than requests come; what comes then is not told.
 MOST_WAITING = 20_000
-# Woken for each request, the thread would take the processor from the next one; and for as long as it works on so many, others wait.
+# Woken for each request, the thread would take the processor from the next one.
 _PAUSE_SECONDS = 0.05
-_AT_ONCE = 50
+# For as long as it works on so many, requests may wait; then it rests. To give up the interpreter's lock is not enough: where both threads have one
+# processor, it would have it back before anybody else has run.
+_AT_ONCE, _REST_SECONDS = 40, 0.001
 
 
 class Exchange(NamedTuple):
@@ -92,10 +93,7 @@ class Teller:
             told = [exchange for exchange in exchanges if exchange is not None]
             for listen in self._listeners:
                 self._hand(listen, told)
-            if len(exchanges) < _AT_ONCE:
-                self._ending.wait(_PAUSE_SECONDS)
-            else:
-                time.sleep(0)  # whoever waits for the interpreter goes first
+            self._ending.wait(_PAUSE_SECONDS if len(exchanges) < _AT_ONCE else _REST_SECONDS)
 
     def _some(self) -> list[Exchange | None]:
         """Waits for one, and takes some that wait with it."""

@@ -21,8 +21,9 @@ MOST_WAITING = 100_000  # records, whatever their size
 SEGMENT_BYTES, SEGMENT_SECONDS = 16 * 1024 * 1024, 5.0
 # How long a prediction waits for room at most, where it is to wait: a disk that is gone must not end the service.
 LONGEST_WAIT_SECONDS = 1.0
-# For as long as the thread works on so many at once, requests wait for the interpreter.
-_AT_ONCE = 32
+# For as long as the thread works on so many at once, requests wait for the interpreter; then it rests. To give up the interpreter's lock is not
+# enough: where both threads have one processor, it would have it back before anybody else has run.
+_AT_ONCE, _REST_SECONDS = 32, 0.001
 _BESIDES = 600  # bytes of a record besides its body and answer, generously
 _COMPLAINT_SECONDS = 60.0
 
@@ -121,7 +122,7 @@ class RecordLog:
                 self._lose(record.model for record in taken)
                 raise
             self.kept += len(taken)
-            time.sleep(0)  # whoever waits for the interpreter goes first
+            time.sleep(_REST_SECONDS)
         self._tell_lost()
 
     def _take(self) -> list[Record]:
