@@ -4,20 +4,15 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from backend.settings import REPOSITORY, Settings
 from backend.supervision.roles import platform_roles
 from tests.attacks.conftest import Running
-from tests.left_out import leave_out
-
-# It cannot share our environment: it holds `cryptography` to an older version.
-JUDGE = "sslyze==6.3.1"
+from tests.judges import sslyze_in
 
 SCANS = ("certinfo", "tlsv1_2", "tlsv1_3", "reneg", "resum", "compression", "robot", "elliptic_curves")
 
@@ -27,16 +22,7 @@ def sslyze(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The judge in an environment of its own, made once for all the processes of a test run."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder = shared / "sslyze"
-    program = folder / "bin" / "sslyze"
-    with FileLock(shared / "sslyze.lock"):
-        if not program.exists():
-            venv.create(folder, with_pip=True)
-            install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", JUDGE]
-            made = subprocess.run(install, capture_output=True, text=True, timeout=120, check=False)
-            if made.returncode != 0:
-                leave_out(f"{JUDGE} cannot be installed here: {made.stderr[-300:]}")
-    return program
+    return sslyze_in(shared)
 
 
 @pytest.fixture

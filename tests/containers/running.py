@@ -10,14 +10,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import httpx
 
-from tests.e2e.running import free_ports
+from tests.e2e.running import free_ports, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "signet-test"
+# Another checkout on the same machine has others.
+HERE = f"{crc32(str(ROOT).encode()):08x}"
+PROJECT, TAG = f"signet-test-{HERE}", f"test-{HERE}"
 SECONDS = 900
+
+PASSWORD = "correct horse battery staple"
+BIKES = ROOT / "docs" / "examples" / "bikes.csv"
+DAY = {"date": "2025-07-05", "weather": "sunny", "temperature": 24.5, "holiday": False}
+PARTS = ("api", "db", "mlflow", "proxy", "ui", "worker")
+
+
+def predicts(client: httpx.Client, model: str) -> int:
+    """The status of a prediction's answer."""
+    return client.post(f"/v1/models/{model}/predict", json={"features": DAY}).status_code
+
+
+def ended(client: httpx.Client, job: str, seconds: float = 180) -> dict[str, Any]:
+    """The training job when it has ended."""
+
+    def found() -> dict[str, Any] | None:
+        asked = client.get(f"/v1/jobs/{job}")
+        told: dict[str, Any] = asked.json() if asked.is_success else {"state": "unknown"}
+        return told if told["state"] in {"succeeded", "failed", "cancelled"} else None
+
+    return wait_for(found, seconds=seconds, what="the training")
 
 
 @dataclass
@@ -25,6 +49,7 @@ class Containers:
     """A project of its own beside whatever else runs on this machine."""
 
     said: str = ""
+    scale: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(
         default_factory=lambda: dict(zip(("api", "ui", "mlflow"), free_ports(3), strict=True))
     )
@@ -33,7 +58,7 @@ class Containers:
     def environment(self) -> dict[str, str]:
         names = {"api": "SIGNET_PORT", "ui": "SIGNET_UI_PORT", "mlflow": "SIGNET_MLFLOW_PORT"}
         ports = {names[part]: str(port) for part, port in self.ports.items()}
-        return os.environ | ports | {"COMPOSE_PROJECT_NAME": PROJECT, "SIGNET_TAG": "test"}
+        return os.environ | ports | {"COMPOSE_PROJECT_NAME": PROJECT, "SIGNET_TAG": TAG} | self.scale
 
     def make(self, target: str) -> str:
         """What `make up` or `make down` prints; they are to succeed."""
@@ -63,9 +88,10 @@ class Containers:
         )
 
     def inspected(self) -> dict[str, Any]:
-        """What the engine knows of each container, by service."""
+        """What the engine knows of each container, by service; of the first one where there are several."""
         ids = self.compose("ps", "--all", "--quiet").split()
         found = json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True).stdout)
+        found.sort(key=lambda each: int(each["Config"]["Labels"]["com.docker.compose.container-number"]), reverse=True)
         return {each["Config"]["Labels"]["com.docker.compose.service"]: each for each in found}
 
     def inside(self, service: str, *words: str) -> str:

@@ -1,6 +1,5 @@
 """The whole mission in containers: brought up from nothing, used by each kind of person and by a service, taken down and up again."""
 
-import json
 import os
 import re
 import shutil
@@ -11,68 +10,16 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.containers.running import ROOT, Containers
-from tests.e2e.running import wait_for
+from tests.containers.running import DAY, PASSWORD, Containers, predicts
 from tests.server.conftest import eventually
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.xdist_group("containers")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900), pytest.mark.xdist_group("containers")]
 
-PASSWORD = "correct horse battery staple"
-BIKES = ROOT / "docs" / "examples" / "bikes.csv"
-DAY = {"date": "2025-07-05", "weather": "sunny", "temperature": 24.5, "holiday": False}
-PARTS = ("api", "db", "mlflow", "proxy", "ui", "worker")
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
-
-
-@pytest.fixture(scope="module")
-def containers() -> Iterator[Containers]:
-    running = Containers()
-    try:
-        running.said = running.make("up")
-        yield running
-    finally:
-        running.try_compose("down", "--volumes", "--timeout", "5")
-
-
-@pytest.fixture(scope="module")
-def password(containers: Containers) -> str:
-    """The administrator's, as `make up` tells it."""
-    told = re.search(r"as admin with the password (\S+)", containers.said)
-    assert told is not None, containers.said
-    return told[1]
-
-
-@pytest.fixture(scope="module")
-def people(containers: Containers, password: str) -> dict[str, str]:
-    """A person of each role, called as the role is."""
-    with containers.person("admin", password) as admin:
-        for role in ("manager", "scientist", "expert"):
-            made = admin.post("/v1/users", json={"username": role, "password": PASSWORD, "role": role})
-            assert made.status_code == 201, made.text
-    return {"admin": password} | dict.fromkeys(("manager", "scientist", "expert"), PASSWORD)
-
-
-@pytest.fixture(scope="module")
-def bikes(containers: Containers, people: dict[str, str]) -> str:
-    """An expert uploads a table and trains a model on it: its name."""
-    with containers.person("expert", PASSWORD) as expert, BIKES.open("rb") as file:
-        uploaded = expert.post("/v1/datasets", files={"file": file}, data={"name": "bikes"})
-        assert uploaded.status_code == 201, uploaded.text
-        wish = {"dataset_id": uploaded.json()["id"], "target": "rentals", "model": "bikes"}
-        job = expert.post("/v1/jobs", json=wish).json()["id"]
-
-        def ended() -> dict[str, str] | None:
-            found = expert.get(f"/v1/jobs/{job}").json()
-            return found if found["state"] in {"succeeded", "failed"} else None
-
-        assert wait_for(ended, seconds=180, what="the training")["state"] == "succeeded"
-    return "bikes"
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +41,6 @@ openssl base64 -d -in answer | openssl pkcs7 -inform DER -print_certs | openssl 
 cat key.pem >> client.pem"""
     subprocess.run(["bash", "-c", enrol], cwd=folder, check=True, timeout=60)
     return folder / "client.pem"
-
-
-def predicts(client: httpx.Client, model: str) -> int:
-    return client.post(f"/v1/models/{model}/predict", json={"features": DAY}).status_code
 
 
 def session_of(containers: Containers, username: str) -> str:
@@ -147,66 +90,6 @@ def log_by_client(containers: Containers, token: str) -> str:
         )
     assert done.returncode == 0, done.stderr
     return re.search(r"^run (\w+)", done.stdout, re.MULTILINE)[1]  # type: ignore[index]
-
-
-def test_each_part_is_well_and_may_do_nothing_more(containers: Containers) -> None:
-    found = containers.inspected()
-    assert {name: each["State"].get("Health", {}).get("Status") for name, each in found.items() if name != "init"} == (
-        dict.fromkeys(PARTS, "healthy")
-    )
-    assert (found["init"]["State"]["Status"], found["init"]["State"]["ExitCode"]) == ("exited", 0)
-    for name in PARTS:
-        host = found[name]["HostConfig"]
-        assert host["ReadonlyRootfs"]
-        assert host["CapDrop"] == ["ALL"]
-        assert "no-new-privileges:true" in host["SecurityOpt"]
-        status = containers.inside(name, "sh", "-c", "cat /proc/self/status; touch /probe")
-        assert re.search(r"^Uid:\t[1-9]\d*\t", status, re.MULTILINE), name
-        assert "CapEff:\t0000000000000000" in status
-        assert "NoNewPrivs:\t1" in status
-        assert "Read-only file system" in status
-
-
-def test_only_the_proxy_can_be_reached_from_outside(containers: Containers) -> None:
-    published = {name: each["NetworkSettings"]["Ports"] for name, each in containers.inspected().items()}
-    bound = {name: [b for ports in each.values() for b in ports or []] for name, each in published.items()}
-    assert [name for name, each in bound.items() if each] == ["proxy"]
-    assert {each["HostIp"] for each in bound["proxy"]} == {"127.0.0.1"}
-    assert {int(each["HostPort"]) for each in bound["proxy"]} == set(containers.ports.values())
-
-
-def test_the_proxy_cannot_reach_the_database_and_the_api_listens_to_nobody(containers: Containers) -> None:
-    assert containers.inside("proxy", "sh", "-c", "getent hosts db || echo unknown").strip() == "unknown"
-    address = containers.inside("db", "hostname", "-i").split()[0]
-    reached = containers.inside("proxy", "curl", "-sS", "-m", "3", f"telnet://{address}:5432")
-    assert "curl: (" in reached
-    listening = containers.inside(
-        "api", "python", "-c", "print(open('/proc/net/tcp').read(), open('/proc/net/tcp6').read())"
-    )
-    states = [line.split() for line in listening.splitlines() if ":" in line.split()[0:1].__str__()]
-    # 0A is LISTEN; the engine's own name server listens on 127.0.0.11 (0B00007F).
-    assert [words[1] for words in states if words[3] == "0A" and not words[1].startswith("0B00007F")] == []
-
-
-def test_no_secret_is_in_a_setting_or_a_layer(containers: Containers) -> None:
-    shown = json.dumps(containers.inspected())
-    for name in ("postgres_password", "database_password", "key_encryption_key"):
-        secret = ROOT / "compose" / "secrets" / name
-        assert secret.stat().st_mode & 0o777 == 0o440
-        assert secret.read_text().strip() not in shown
-    for part in ("api", "ui"):
-        found = containers.inside(
-            part, "find", "/opt", "/etc/signet", "-name", "*.key", "-o", "-name", "*.pem", "-path", "/opt/signet/*"
-        )
-        assert ".key" not in found
-    reachable = {
-        part: containers.inside(part, "find", "/var/lib/signet/certs", "/run/secrets", "-type", "f")
-        for part in ("ui", "worker", "mlflow")
-    }
-    for part, files in reachable.items():
-        assert "authority" not in files, part
-        assert "key_encryption_key" not in files, part
-    assert "database_password" not in reachable["ui"]
 
 
 def test_people_and_services_do_what_they_are_there_for(
