@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     records_queue_mb: Annotated[int, Field(ge=1, le=65536)] = Field(
         64, description="Records that may wait in memory to be written, in megabytes"
     )
+    records_body_kb: Annotated[int, Field(ge=0, le=1024 * 1024)] = Field(
+        64,
+        description="The largest body that is kept with its answers, in kilobytes: "
+        "of a larger one, such as a file of rows, only the answers are kept",
+    )
     records_flush_ms: Annotated[int, Field(ge=10, le=10_000)] = Field(
         200, description="How often records are written, in milliseconds: what a killed process can lose"
     )

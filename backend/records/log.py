@@ -9,9 +9,10 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 
 from backend.records.places import segments_folder
-from backend.records.record import DROPPED, Record, encode
+from backend.records.record import DROPPED, Record, pieces
 from backend.records.segment import Segment
 from backend.settings import Settings
 
@@ -24,6 +25,8 @@ LONGEST_WAIT_SECONDS = 1.0
 # For as long as the thread works on so many at once, requests wait for the interpreter; then it rests. To give up the interpreter's lock is not
 # enough: where both threads have one processor, it would have it back before anybody else has run.
 _AT_ONCE, _REST_SECONDS = 32, 0.001
+# So much is written at once at most, and as soon as it waits: the memory of large bodies is used again while the processor's cache still has it.
+_BYTES_AT_ONCE = 2 * 1024 * 1024
 _BESIDES = 600  # bytes of a record besides its body and answer, generously
 _COMPLAINT_SECONDS = 60.0
 
@@ -38,6 +41,7 @@ class RecordLog:
         self._folder = segments_folder(settings)
         self._is_on, self._waits = settings.records == "on", settings.records_when_full == "slow"
         self._most_bytes = settings.records_queue_mb * 1024 * 1024
+        self._largest_body = settings.records_body_kb * 1024
         self._flush_seconds, self._sync_seconds = settings.records_flush_ms / 1000, settings.records_sync_seconds
         self._without_inputs = without_inputs
         self._room, self._writing = threading.Condition(), threading.Lock()
@@ -45,7 +49,7 @@ class RecordLog:
         self._bytes, self._synced_at = 0, time.monotonic()
         self._lost: Counter[str] = Counter()
         self._segment: Segment | None = None
-        self._stopping = threading.Event()
+        self._stopping, self._due = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._complained_at = -_COMPLAINT_SECONDS
         self.kept = self.dropped = 0
@@ -64,6 +68,8 @@ class RecordLog:
         """This request was answered."""
         if self._thread is None:
             return
+        if len(record.body) > self._largest_body:
+            record = _without_input(record)
         size = len(record.body) + len(record.answer) + _BESIDES
         with self._room:
             if not self._has_room(size) and not self._wait_for_room(size):
@@ -72,6 +78,8 @@ class RecordLog:
                 return
             self._waiting.append(record)
             self._bytes += size
+        if self._bytes > _BYTES_AT_ONCE and not self._due.is_set():
+            self._due.set()
 
     def start(self) -> None:
         """From now on, in a thread of this process (after a fork, not before)."""
@@ -84,6 +92,7 @@ class RecordLog:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._stopping.set()
+            self._due.set()
             thread.join(timeout=10)
             self.flush()
             with self._writing:
@@ -105,7 +114,9 @@ class RecordLog:
         return self._waits and self._room.wait_for(lambda: self._has_room(size), LONGEST_WAIT_SECONDS)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._flush_seconds):
+        while not self._stopping.is_set():
+            self._due.wait(self._flush_seconds)
+            self._due.clear()
             try:
                 self.flush()
             except Exception:
@@ -115,9 +126,9 @@ class RecordLog:
         """In pieces, so that what was written stays written where the disk ends."""
         bare = frozenset(self._without_inputs()) if self._waiting else frozenset()
         while taken := self._take():
-            records = [record._replace(body=b"", asked_json=0) if record.model in bare else record for record in taken]
+            records = [_without_input(record) if record.model in bare else record for record in taken]
             try:
-                self._append(b"".join(map(encode, records)))
+                self._append(records)
             except OSError:
                 self._lose(record.model for record in taken)
                 raise
@@ -127,15 +138,18 @@ class RecordLog:
 
     def _take(self) -> list[Record]:
         with self._room:
-            taken = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-            self._bytes -= sum(len(record.body) + len(record.answer) + _BESIDES for record in taken)
+            taken, size = [], 0
+            while self._waiting and len(taken) < _AT_ONCE and size < _BYTES_AT_ONCE:
+                taken.append(self._waiting.popleft())
+                size += len(taken[-1].body) + len(taken[-1].answer) + _BESIDES
+            self._bytes -= size
             self._room.notify_all()
         return taken
 
-    def _append(self, content: bytes) -> None:
+    def _append(self, records: Iterable[Record]) -> None:
         if self._segment is None:
             self._segment = Segment(self._folder)
-        self._segment.write(content)
+        self._segment.write(*chain.from_iterable(map(pieces, records)))
 
     def _lose(self, models: Iterable[str]) -> None:
         lost = Counter(models)
@@ -149,7 +163,7 @@ class RecordLog:
             lost, self._lost = self._lost, Counter()
         if lost:
             try:
-                self._append(b"".join(encode(_gap(model, count)) for model, count in lost.items()))
+                self._append(_gap(model, count) for model, count in lost.items())
             except OSError:
                 with self._room:
                     self._lost.update(lost)
@@ -175,6 +189,10 @@ class RecordLog:
         if time.monotonic() >= self._complained_at + _COMPLAINT_SECONDS:
             self._complained_at = time.monotonic()
             _log.error("predictions are answered but not kept: %s", error.strerror)
+
+
+def _without_input(record: Record) -> Record:
+    return record._replace(body=b"", asked_json=0)
 
 
 def _gap(model: str, count: int) -> Record:

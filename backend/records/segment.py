@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 SUFFIX = ".segment"
+_PIECES_AT_ONCE = 512  # Linux takes 1,024 (IOV_MAX)
 
 
 class Segment:
@@ -20,17 +21,27 @@ class Segment:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self._synced = True
 
-    def write(self, content: bytes) -> None:
-        """Append; once it returns, the content outlives this process. OSError where the disk does not take it, and then nothing of it stays."""
-        view = memoryview(content)
+    def write(self, *pieces: bytes) -> None:
+        """Append; once it returns, the pieces outlive this process. OSError where the disk does not take them, and then nothing of them stays."""
+        written = 0
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            for start in range(0, len(pieces), _PIECES_AT_ONCE):
+                written += self._written(list(pieces[start : start + _PIECES_AT_ONCE]))
         except OSError:
             os.ftruncate(self._descriptor, self.size)
             raise
-        self.size += len(content)
+        self.size += written
         self._synced = False
+
+    def _written(self, pieces: list[bytes]) -> int:
+        """How many bytes these were."""
+        length = sum(map(len, pieces))
+        done = os.writev(self._descriptor, pieces)
+        if done < length:  # a disk that is nearly full, or a piece of more than the kernel takes at once
+            rest = memoryview(b"".join(pieces))[done:]
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        return length
 
     def sync(self) -> None:
         """Put it on the disk: from then on it outlives the machine."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from backend.records import log as log_module
 from backend.records.log import RecordLog
 from backend.records.places import segments_folder
-from backend.records.record import DROPPED, Record, decode, encode
+from backend.records.record import DROPPED, Record, decode, encode, pieces
 from backend.records.segment import Segment, take
 from backend.serving.prediction_ids import PredictionIds, version_tag
 from backend.settings import REPOSITORY, Settings
@@ -183,16 +183,52 @@ def test_a_disk_that_takes_nothing_ends_no_service_and_is_told(
 
 
 def test_what_a_full_disk_cut_short_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    segment, write = Segment(tmp_path / "s"), os.write
+    segment, writev = Segment(tmp_path / "s"), os.writev
     segment.write(encode(record()))
-    calls = iter([lambda d, c: write(d, bytes(c[:10])), lambda d, c: (_ for _ in ()).throw(OSError(28, "full"))])
-    monkeypatch.setattr(os, "write", lambda descriptor, content: next(calls)(descriptor, content))
+
+    def full(*_: object) -> int:
+        raise OSError(28, "full")
+
+    monkeypatch.setattr(os, "writev", lambda descriptor, pieces: writev(descriptor, [pieces[0][:10]]))
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="full"):
-        segment.write(encode(record()))
+        segment.write(*pieces(record()))
     monkeypatch.undo()
+    assert segment.path.stat().st_size == segment.size
     segment.write(encode(record()))
     segment.close()
     assert len(list(decode(segment.path.read_bytes()))) == 2
+
+
+def test_what_the_kernel_does_not_take_at_once_is_written_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment, writev = Segment(tmp_path / "s"), os.writev
+    monkeypatch.setattr(os, "writev", lambda descriptor, pieces: writev(descriptor, [pieces[0][:10]]))
+    given = [record(body=bytes(100)) for _ in range(700)]
+    segment.write(*(piece for one in given for piece in pieces(one)))
+    segment.close()
+    assert list(decode(segment.path.read_bytes())) == given
+    assert segment.path.stat().st_size == segment.size
+
+
+def test_of_a_large_body_only_the_answer_is_kept(settings: Settings) -> None:
+    log = RecordLog(settings.model_copy(update={"records_body_kb": 1}))
+    log.start()
+    log.keep(record(body=bytes(1025))._replace(asked_json=3))
+    log.keep(record(body=bytes(1024)))
+    log.stop()
+    assert [(len(one.body), one.asked_json, one.answer) for one in read(segments_folder(settings))] == [
+        (0, 0, b'{"prediction":1}'), (1024, 0, b'{"prediction":1}')
+    ]  # fmt: skip
+
+
+def test_much_is_written_before_its_time(settings: Settings) -> None:
+    log = RecordLog(settings.model_copy(update={"records_flush_ms": 10_000, "records_body_kb": 4096}))
+    log.start()
+    log.keep(record(body=bytes(3_000_000)))
+    wait_for(lambda: log.kept == 1, 5)
+    log.stop()
 
 
 _CHILD = """
