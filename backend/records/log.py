@@ -138,7 +138,8 @@ class RecordLog:
 
     def _take(self) -> list[Record]:
         with self._room:
-            taken, size = [], 0
+            taken: list[Record] = []
+            size = 0
             while self._waiting and len(taken) < _AT_ONCE and size < _BYTES_AT_ONCE:
                 taken.append(self._waiting.popleft())
                 size += len(taken[-1].body) + len(taken[-1].answer) + _BESIDES
