@@ -7,13 +7,21 @@ LOCKS := requirements-backend.txt requirements-frontend.txt
 export PYTHONPATH := $(CURDIR):$(CURDIR)/client
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run up down test containers check audit sbom coverage bench screenshots lock clean
+.PHONY: help run backup restore up down test containers check audit sbom coverage bench screenshots lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Set up and run the whole platform
 	@exec $(RUN) -m backend up
+
+backup: $(VENV)/.installed ## Write everything into one sealed archive while it runs: make backup TO=file-or-folder
+	@test -n "$(TO)" || { echo "Say where to: make backup TO=/somewhere/else"; exit 2; }
+	@exec $(RUN) -m backend backup "$(TO)"
+
+restore: $(VENV)/.installed ## Make an empty SIGNET_HOME the platform of an archive: make restore FROM=file
+	@test -n "$(FROM)" || { echo "Say where from: make restore FROM=/somewhere/else/signet-...backup"; exit 2; }
+	@exec $(RUN) -m backend restore "$(FROM)"
 
 up: ## Build and run the whole platform in containers
 	@COMPOSE="$(COMPOSE)" compose/up.sh

@@ -16,6 +16,11 @@ COMMANDS = {
     "subscriber": Lazy("backend.cli.subscriber:subscriber", "Services that may ask models, each by its certificate."),
     "certificate": Lazy("backend.cli.certificate:certificate", "Certificates of subscribers, and the root's key."),
     "audit": Lazy("backend.cli.audit:audit", "The journal: who did what, when, to what."),
+    "backup": Lazy("backend.cli.backup:backup", "Write everything of this moment into one sealed archive."),
+    "restore": Lazy("backend.cli.backup:restore", "Make an empty home the platform of an archive."),
+    "backup-key": Lazy(
+        "backend.cli.backup:backup_key", "Make a key for which archives are sealed, to be kept elsewhere."
+    ),
     "algorithm": Lazy("backend.cli.algorithm:algorithm", "Learning algorithms that are installed."),
     "init": Lazy("backend.supervision.commands:init", "Make what a first start needs: keys, database, administrator."),
     "serve": Lazy("backend.supervision.commands:serve", "Run the API alone."),

@@ -194,6 +194,14 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="What seals the authority's keys at rest, 32 bytes in base64; a file under `certs/` where empty",
     )
+    backup_passphrase: SecretStr = Field(
+        SecretStr(""),
+        description="Passphrase of backups, 12 characters at least; asked for where it is needed and empty",
+    )
+    backup_recipient: str = Field(
+        "",
+        description="For whom backups are sealed, as `backup-key` prints it: only that key, which is kept elsewhere, opens them then",
+    )
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
@@ -254,8 +262,9 @@ def inherited(names: Iterable[str]) -> dict[str, str]:
 
 
 def without_keys() -> dict[str, str]:
-    """The variables of this process but for what opens the authority's keys, for a program that signs nothing."""
-    return {name: value for name, value in os.environ.items() if name != "SIGNET_KEY_ENCRYPTION_KEY"}  # noqa: TID251
+    """The variables of this process but for what opens the authority's keys and backups, for a program that signs nothing."""
+    keys = {"SIGNET_KEY_ENCRYPTION_KEY", "SIGNET_BACKUP_PASSPHRASE"}
+    return {name: value for name, value in os.environ.items() if name not in keys}  # noqa: TID251
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:

@@ -60,6 +60,8 @@ class Event(StrEnum):
     MODEL_RENAMED = "model.renamed"
     MODEL_DELETED = "model.deleted"
     DATASET_DELETED = "dataset.deleted"
+    PLATFORM_BACKED_UP = "platform.backed_up"
+    PLATFORM_RESTORED = "platform.restored"
     REQUEST_REFUSED = "request.refused"
 
 

@@ -18,7 +18,7 @@ _OUTCOMES = ("done", "refused", "failed")
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
-def _known_head(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Head | None:
+def known_head(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Head | None:
     """`POSITION:HASH`, as `verify` prints it."""
     if value is None:
         return None
@@ -80,7 +80,7 @@ def export(context: Context, /, output: Any, **filters: Any) -> None:
 @click.option(
     "--known",
     metavar="POSITION:HASH",
-    callback=_known_head,
+    callback=known_head,
     help="The head that an earlier run printed: its event must be there still.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

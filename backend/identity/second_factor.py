@@ -41,7 +41,7 @@ def begin(settings: Settings, user: User) -> Enrolment:
     if factor is not None and factor.confirmed_at is not None:
         raise Conflict("You have a second factor already. Remove it first.")
     secret = pyotp.random_base32()
-    sealed = seal_bytes(_seal_id(user), secret.encode(), read_encryption_key(settings)).decode()
+    sealed = seal_bytes(seal_id(user.id), secret.encode(), read_encryption_key(settings)).decode()
     db.session.merge(SecondFactor(user_id=user.id, sealed_secret=sealed, created_at=now(), last_step=0))
     return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=user.username, issuer_name=ISSUER))
 
@@ -150,12 +150,12 @@ def _spend_recovery_code(user: User, code: str) -> None:
 
 def _secret(settings: Settings, user: User) -> str:
     factor = db.session.get_one(SecondFactor, user.id)
-    return unseal_bytes(_seal_id(user), factor.sealed_secret.encode(), read_encryption_key(settings)).decode()
+    return unseal_bytes(seal_id(user.id), factor.sealed_secret.encode(), read_encryption_key(settings)).decode()
 
 
-def _seal_id(user: User) -> str:
+def seal_id(user_id: str) -> str:
     """Under another person's row, a sealed secret does not open."""
-    return f"second factor of {user.id}"
+    return f"second factor of {user_id}"
 
 
 def _hash(user: User, code: str) -> str:

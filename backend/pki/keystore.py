@@ -75,7 +75,7 @@ def unseal(key_id: str, document: bytes, encryption_key: bytes) -> ec.EllipticCu
 def seal_under_passphrase(key_id: str, key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
     """The private key encrypted so that it opens only under the same `passphrase` and `key_id`."""
     salt = os.urandom(16)
-    document = json.loads(seal(key_id, key, _stretched(passphrase, salt)))
+    document = json.loads(seal(key_id, key, stretched(passphrase, salt)))
     stretching = {
         "function": "Argon2id",
         "iterations": _ITERATIONS,
@@ -90,7 +90,7 @@ def unseal_under_passphrase(key_id: str, document: bytes, passphrase: str) -> ec
     """The private key that `seal_under_passphrase` closed; Invalid where it was altered or the passphrase is another."""
     try:
         salt = base64.b64decode(json.loads(document)["stretching"]["salt"], validate=True)
-        return unseal(key_id, document, _stretched(passphrase, salt))
+        return unseal(key_id, document, stretched(passphrase, salt))
     except (UnsafeSettings, ValueError, KeyError, TypeError) as error:
         raise Invalid(
             "The file does not open: it was altered, or the passphrase is wrong", cause=repr(error)
@@ -104,7 +104,8 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _stretched(passphrase: str, salt: bytes) -> bytes:
+def stretched(passphrase: str, salt: bytes) -> bytes:
+    """A key (32 bytes, base64) from what a person can type (Argon2id); each guess costs 256 MiB and a second."""
     # The cost is this version's own and not the file's, which could ask for any amount of memory.
     stretch = Argon2id(salt=salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_MEMORY_KIB)
     return base64.b64encode(stretch.derive(passphrase.encode()))

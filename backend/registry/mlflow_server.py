@@ -15,6 +15,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 AUTHORIZATION = "backend.registry.mlflow_app:authorize"
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
 
+_SECRETS = {"key_encryption_key", "database_password", "backup_passphrase"}
+
 # What MLflow's own `server` command would hand to the server process that it starts. Set here, uvicorn runs MLflow's app in the
 # one process that the supervisor knows, and nothing stays behind when that one ends.
 _SAFE = {
@@ -69,7 +71,7 @@ def command_line(settings: Settings, application: str) -> list[str]:
 def environment(settings: Settings) -> dict[str, str]:
     """Every variable of the server process; what else this one was given stays here."""
     # MLflow signs nothing, so it is not told what opens the authority's keys.
-    chosen = settings.model_dump(exclude_defaults=True, exclude={"key_encryption_key", "database_password"})
+    chosen = settings.model_dump(exclude_defaults=True, exclude=_SECRETS)
     return {
         **inherited(_KEPT),
         **{f"SIGNET_{name.upper()}": str(value) for name, value in chosen.items()},
@@ -93,7 +95,7 @@ def tracking_database(settings: Settings) -> str:
     return settings.mlflow_database_url or f"sqlite:///{settings.mlruns / 'mlflow.db'}"
 
 
-def _access_database(settings: Settings) -> str:
+def access_database(settings: Settings) -> str:
     """SQLAlchemy URL of what MLflow knows of people."""
     return settings.mlflow_database_url or f"sqlite:///{settings.mlruns / 'access.db'}"
 
@@ -113,7 +115,7 @@ def _origins(settings: Settings) -> list[str]:
 def _auth_config(settings: Settings) -> str:
     values = {
         "default_permission": "READ",
-        "database_uri": _access_database(settings),
+        "database_uri": access_database(settings),
         "admin_username": SERVICE_NAME,
         "authorization_function": AUTHORIZATION,
     }

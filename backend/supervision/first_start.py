@@ -5,6 +5,7 @@ import os
 
 import click
 
+from backend.backup.staging import verify_no_restore_unfinished
 from backend.database import db
 from backend.identity.authority import ensure_authority, ensure_token_key
 from backend.identity.handing_out import hand_out
@@ -19,6 +20,7 @@ from backend.supervision.marker import mark_first
 def prepare(settings: Settings) -> None:
     """Folders, keys and certificates, database schema, administrator, sample model: each made where it is missing."""
     os.umask(0o077)
+    verify_no_restore_unfinished(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_authority(settings)
     ensure_token_key(settings)

@@ -90,6 +90,8 @@ EVENTS = {
     "model.renamed": "Model renamed",
     "model.deleted": "Model or version deleted",
     "dataset.deleted": "Dataset deleted",
+    "platform.backed_up": "Backup made",
+    "platform.restored": "Restored from a backup",
     "request.refused": "Request refused",
 }
 OUTCOMES = {"done": "Done", "refused": "Refused", "failed": "Failed"}
