@@ -1,6 +1,7 @@
 """What every command may ask for, made when it is asked for."""
 
 import getpass
+import os
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,8 +32,11 @@ class Context:
 
     @property
     def actor(self) -> str:
-        """Who acts: the account of the operating system."""
-        return f"cli:{getpass.getuser()}"
+        """Who acts: the account of the operating system, or its number where it has no name, as in a container."""
+        try:
+            return f"cli:{getpass.getuser()}"
+        except (KeyError, OSError):
+            return f"cli:{os.getuid()}"
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -79,6 +79,13 @@ def test_actor_is_the_account_of_the_machine(monkeypatch):
     assert Context(lambda: None, lambda _: None).actor == "cli:ada"
 
 
+def test_an_account_without_a_name_acts_by_its_number(monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    assert Context(lambda: None, lambda _: None).actor == "cli:4000000000"
+
+
 def test_program_is_known_by_how_it_is_called():
     shown = subprocess.run(
         [sys.executable, "-m", "backend", "user", "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True

@@ -129,7 +129,7 @@ def test_mozillas_guidance(containers: Containers, judge: Path, tmp_path: Path, 
     assert resumed["tls_ticket_resumption_result"] == "NOT_SUPPORTED"
 
 
-# What testssl.sh finds and is as it must be.
+# What testssl.sh finds and is as it must be; its versions add to these names.
 KNOWN = {
     "cipher_order": "all that are offered are good, so the caller takes what its processor does best, as Mozilla's guidance has it",
     "cert_revocation": "the server's certificate is replaced by the platform itself, and nobody but its own callers trusts its authority",
@@ -151,4 +151,4 @@ def test_testssl_finds_nothing(containers: Containers, tmp_path: Path, part: str
     found = json.loads(report.read_text())
     assert len(found) > 50, run.stdout[-3000:]
     bad = [each for each in found if each["severity"] in {"LOW", "MEDIUM", "HIGH", "CRITICAL", "FATAL", "WARN"}]
-    assert [each for each in bad if each["id"] not in KNOWN] == []
+    assert [each for each in bad if not each["id"].startswith(tuple(KNOWN))] == []

@@ -106,6 +106,13 @@ def test_people_and_services_do_what_they_are_there_for(
         assert nobody.post(f"/v1/models/{bikes}/predict", json={"features": DAY}, headers=forged).status_code == 401
 
 
+def test_the_operators_commands_work_where_the_account_has_no_name(containers: Containers) -> None:
+    said = containers.inside("api", "python", "-m", "backend", "subscriber", "add", "--all-models", "by-hand")
+    assert "Traceback" not in said
+    assert "by-hand" in containers.inside("api", "python", "-m", "backend", "subscriber", "list")
+    assert "cli:10001" in containers.inside("api", "python", "-m", "backend", "audit", "list")
+
+
 def test_a_file_that_is_larger_than_what_is_kept_in_memory_arrives(
     containers: Containers, people: dict[str, str], tmp_path: Path
 ) -> None:
